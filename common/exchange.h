@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * exchange -- one HTTP request and its answer, on a connection that is kept alive.
+ *
+ * An exchange owns one libcurl easy handle for life; a worker thread owns one exchange.
+ * HTTP/1.1 only, no redirects unless asked for, no cookies, no decompression.
+ *
+ * Errors:  exchange_perform returns ST_OK whenever an HTTP answer arrived, whatever its
+ *          status code; otherwise ST_AGAIN (network: worth another attempt), ST_REFUSED
+ *          (TLS or credentials: not), ST_INVALID (URL), ST_CLOSED (cancelled), or what
+ *          the body's read or the sink returned.
+ * Owner:   request and everything it points to stay the caller's.
+ * Threads: one thread at a time; exchange_global_init once, in main, before threads.
+ * Source:  libcurl 7.88.
+ */
+#ifndef COMMON_EXCHANGE_H
+#define COMMON_EXCHANGE_H
+
+#include "common/latch.h"
+#include "common/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct exchange;
+
+struct exchange_config { /* strings must outlive the exchange */
+    uint64_t connect_timeout_ms;
+    const char *ca_file;        /* NULL: the system's */
+    const char *cert_file;      /* client certificate; NULL: none */
+    const char *key_file;       /* its key; NULL: in cert_file */
+    const char *unix_socket;    /* connect here instead; NULL: by the URL */
+    const struct latch *cancel; /* set: abort within a second; NULL: never */
+};
+
+/* The body of a request: bytes by offset, so that a resend needs no rewinding. */
+struct exchange_body {
+    uint64_t size;
+    /* Fills into[0..n) from offset, all of it; a failure ends the exchange. */
+    enum status (*read)(void *context, uint64_t offset, void *into, size_t n,
+                        struct error *err);
+    void *context;
+};
+
+struct exchange_response {
+    int status;              /* HTTP status code */
+    uint64_t retry_after_ms; /* 0: none named */
+    const char *body;        /* without a sink: the first EXCHANGE_BODY_MAX bytes of the
+                                answer's body; NUL-terminated, valid until the next
+                                perform */
+    size_t body_length;
+};
+
+enum { EXCHANGE_BODY_MAX = 64 * 1024 };
+
+/* Where the answer's body goes, when it is not small. */
+struct exchange_sink {
+    /* Once, after the final headers and before the first byte; status and headers can
+     * be looked at. NULL: not wanted. A failure ends the exchange. */
+    enum status (*begin)(void *context, struct exchange *exchange,
+                         const struct exchange_response *response, struct error *err);
+    enum status (*write)(void *context, const void *bytes, size_t n, struct error *err);
+    void *context;
+};
+
+struct exchange_header {
+    const char *name,
+        *value; /* value "": libcurl's own header of that name is not sent */
+};
+
+struct exchange_request {
+    const char *method; /* "GET", "HEAD", "POST", "PUT", ... */
+    const char *url;
+    const struct exchange_header *headers;
+    size_t header_count;
+    const struct exchange_body *body; /* NULL: none */
+    const struct exchange_sink *sink; /* NULL: keep it in response.body */
+    uint64_t timeout_ms;              /* for the whole exchange; 0: none */
+    uint64_t stall_bytes_per_s; /* slower than this for stall_ms: ST_AGAIN; 0: off */
+    uint64_t stall_ms;
+    unsigned max_redirects; /* 0: a 3xx is an answer like any other */
+};
+
+enum status exchange_global_init(struct error *err) MUST_CHECK;
+void exchange_global_cleanup(void);
+
+enum status exchange_create(struct exchange **out, const struct exchange_config *config,
+                            struct error *err) MUST_CHECK;
+void exchange_destroy(struct exchange **exchange);
+
+enum status exchange_perform(struct exchange *exchange,
+                             const struct exchange_request *request,
+                             struct exchange_response *response,
+                             struct error *err) MUST_CHECK;
+
+/* Copies a header of the last answer into out (cut to fit, NUL-terminated). False when
+ * it was not there. */
+bool exchange_response_header(struct exchange *exchange, const char *name, char *out,
+                              size_t size);
+
+/* ST_OK for 2xx, ST_AGAIN for 408 425 429 and 5xx, else ST_REFUSED. */
+enum status exchange_verdict(int http_status);
+
+#endif
