@@ -28,6 +28,11 @@ struct durable_file;
 /* In the file system of dir_fd; the name may later be given in any directory of it. */
 enum status durable_file_create(struct durable_file **out, int dir_fd,
                                 struct error *err) MUST_CHECK;
+
+/* The same under a hidden name in dir_fd, even where O_TMPFILE works. */
+enum status durable_file_create_named(struct durable_file **out, int dir_fd,
+                                      struct error *err) MUST_CHECK;
+
 enum status durable_file_write(struct durable_file *file, const void *bytes, size_t n,
                                struct error *err) MUST_CHECK;
 enum status durable_file_set_attribute(struct durable_file *file, const char *name,

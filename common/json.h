@@ -34,7 +34,9 @@ void json_boolean(struct json *json, const char *key, bool value);
 
 /* The string member `key` of the object in text, unescaped into out (NUL-terminated,
  * cut at a character to fit). False when text is not a JSON object or has no such
- * string. Nesting deeper than 32 is refused. */
+ * string. Of several members of that name the last counts. What a C string cannot hold
+ * (\u0000, half a surrogate pair, bad UTF-8) is read as U+FFFD. Nesting deeper than 32
+ * is refused. */
 bool json_find_string(const char *text, size_t n, const char *key, char *out,
                       size_t size) MUST_CHECK;
 

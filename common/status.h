@@ -11,8 +11,8 @@
 #ifndef COMMON_STATUS_H
 #define COMMON_STATUS_H
 
-#define MUST_CHECK                 __attribute__((warn_unused_result))
-#define PRINTF_LIKE(format, first) __attribute__((format(printf, format, first)))
+#define MUST_CHECK               __attribute__((warn_unused_result))
+#define PRINTF_LIKE(text, first) __attribute__((format(printf, text, first)))
 
 enum status {
     ST_OK,      /* done */

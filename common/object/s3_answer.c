@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* s3_answer -- from what S3 says went wrong to what is to be done about it. */
+#include "common/clock.h"
+#include "common/object/s3.h"
+#include "common/object/xml.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+struct complaint {
+    char code[OBJECT_CODE_SIZE];
+    char message[S3_MESSAGE_SIZE];
+};
+
+static bool is_one_of(const char *code, const char *const *codes)
+{
+    for (; *codes; codes++) {
+        if (strcmp(code, *codes) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Answered with 4xx (or 200), but worth another attempt. */
+static const char *const transient_codes[] = {
+    "InternalError",        "SlowDown",           "ServiceUnavailable",
+    "RequestTimeout",       "RequestTimeTooSkewed", "OperationAborted",
+    "IncompleteBody",       "ThrottlingException", "Throttling",
+    "TooManyRequests",      "ConditionalRequestConflict", NULL};
+
+static const char *const throttle_codes[] = {
+    "SlowDown", "ThrottlingException", "Throttling", "TooManyRequests", NULL};
+
+/* No request of this run will fare better. */
+static const char *const hopeless_codes[] = {
+    "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken",
+    "InvalidToken",       "TokenRefreshRequired",  "InvalidSecurity",
+    "AccountProblem",     "NotSignedUp",           "AllAccessDisabled",
+    "NoSuchBucket",       "QuotaExceeded",         "UserSuspended",
+    "InsufficientStorage", NULL};
+
+static const char *const digest_codes[] = {
+    "XAmzContentSHA256Mismatch", "BadDigest", "InvalidDigest", NULL};
+
+static void take_complaint(void *context, const char *path, const char *text)
+{
+    struct complaint *complaint = context;
+
+    if (strcmp(path, "Error/Code") == 0)
+        xml_copy(complaint->code, sizeof complaint->code, text);
+    else if (strcmp(path, "Error/Message") == 0)
+        snprintf(complaint->message, sizeof complaint->message, "%s", text);
+}
+
+/* A clock that is off spoils every signature: follow theirs, once. */
+static void follow_clock(struct s3_session *session)
+{
+    struct s3_store *store = s3_store_of(&session->base);
+    char date[64];
+    struct tm utc = {0};
+
+    if (atomic_exchange(&store->clock_set, true))
+        return;
+    if (exchange_response_header(session->exchange, "Date", date, sizeof date) &&
+        strptime(date, "%a, %d %b %Y %H:%M:%S GMT", &utc))
+        atomic_store(&store->clock_offset_ms,
+                     (long long)timegm(&utc) * 1000 - (long long)clock_wall_ms());
+}
+
+static enum status classify(const struct object_answer *answer)
+{
+    if (is_one_of(answer->code, digest_codes))
+        return ST_CORRUPT;
+    if (is_one_of(answer->code, transient_codes))
+        return ST_AGAIN;
+    if (answer->hopeless || answer->http_status < 300)
+        return ST_REFUSED;
+    return exchange_verdict(answer->http_status);
+}
+
+enum status s3_explain(struct s3_session *session, const struct s3_call *call,
+                       const struct exchange_response *response, struct error *err)
+{
+    struct object_answer *answer = &session->base.answer;
+    struct complaint complaint = {.code = ""};
+    struct error ignored;
+
+    /* Not every answer is S3's own: a proxy in between has other words. */
+    if (response->body_length > 0 &&
+        xml_read(response->body, response->body_length, take_complaint, &complaint,
+                 &ignored) != ST_OK)
+        complaint.code[0] = '\0';
+    strcpy(answer->code, complaint.code);
+    answer->throttled = response->status == 503 || response->status == 429 ||
+                        is_one_of(complaint.code, throttle_codes);
+    answer->hopeless = is_one_of(complaint.code, hopeless_codes);
+    if (strcmp(complaint.code, "RequestTimeTooSkewed") == 0)
+        follow_clock(session);
+    return error_set(err, classify(answer), "%s answered %d%s%s%s%s", call->method,
+                     response->status, *complaint.code ? " " : "", complaint.code,
+                     *complaint.message ? ": " : "", complaint.message);
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/* s3_prepare -- the bucket: is it there, is it ours, does it talk to strangers? */
+#include "common/object/s3.h"
+#include "common/object/text.h"
+#include "common/object/xml.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+/* Amazon names the bucket's true region in any refusal of the wrong one. */
+static bool learn_region(struct s3_session *session)
+{
+    struct aws_settings *settings = &s3_store_of(&session->base)->settings;
+    char region[AWS_NAME_SIZE];
+
+    if (!exchange_response_header(session->exchange, "x-amz-bucket-region", region,
+                                  sizeof region) ||
+        strcmp(region, settings->region) == 0)
+        return false;
+    strcpy(settings->region, region);
+    return true;
+}
+
+static enum status ask_for_bucket(struct s3_session *session, struct error *err)
+{
+    const struct s3_call call = {.method = "HEAD"};
+    struct exchange_response response;
+    enum status st = s3_call(session, &call, &response, err);
+
+    if (st == ST_OK || !learn_region(session))
+        return st;
+    st = s3_aim(session, err);
+    return st == ST_OK ? s3_call(session, &call, &response, err) : st;
+}
+
+/* HEAD has no body, hence no reason: ask again in a way that is answered with one. */
+static enum status ask_for_reason(struct s3_session *session, struct error *err)
+{
+    const struct s3_call call = {.method = "GET", .query = "list-type=2&max-keys=1"};
+    struct exchange_response response;
+
+    return s3_call(session, &call, &response, err);
+}
+
+struct constraint {
+    char text[256];
+    size_t length;
+};
+
+static enum status read_constraint(void *context, uint64_t offset, void *into, size_t n,
+                                   struct error *err)
+{
+    const struct constraint *constraint = context;
+
+    (void)err;
+    memcpy(into, constraint->text + offset, n);
+    return ST_OK;
+}
+
+static enum status digest_of(const void *bytes, size_t n, struct sha256_digest *out,
+                             struct error *err)
+{
+    struct sha256 *sha = NULL;
+    enum status st = sha256_create(&sha, err);
+
+    if (st != ST_OK)
+        return st;
+    sha256_update(sha, bytes, n);
+    st = sha256_finish(sha, out, err);
+    sha256_destroy(&sha);
+    return st;
+}
+
+/* Private is S3's default. us-east-1 must not be named, every other region must. */
+static enum status create_bucket(struct s3_session *session, struct error *err)
+{
+    struct s3_store *store = s3_store_of(&session->base);
+    struct constraint constraint = {.text = ""};
+    struct exchange_body body = {.read = read_constraint, .context = &constraint};
+    struct exchange_response response;
+    struct sha256_digest digest;
+    struct s3_call call = {.method = "PUT", .body = &body, .digest = &digest};
+    enum status st;
+
+    if (strcmp(store->settings.region, "us-east-1") != 0)
+        snprintf(constraint.text, sizeof constraint.text,
+                 "<CreateBucketConfiguration "
+                 "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
+                 "<LocationConstraint>%s</LocationConstraint>"
+                 "</CreateBucketConfiguration>",
+                 store->settings.region);
+    constraint.length = strlen(constraint.text);
+    body.size = constraint.length;
+    st = digest_of(constraint.text, constraint.length, &digest, err);
+    if (st == ST_OK)
+        st = s3_call(session, &call, &response, err);
+    if (st != ST_OK && strcmp(session->base.answer.code, "BucketAlreadyOwnedByYou") == 0)
+        return ST_OK;
+    if (st != ST_OK && strcmp(session->base.answer.code, "BucketAlreadyExists") == 0)
+        return error_set(err, ST_REFUSED, "it belongs to someone else");
+    return st;
+}
+
+static void take_policy(void *context, const char *path, const char *text)
+{
+    bool *is_public = context;
+
+    if (strcmp(path, "PolicyStatus/IsPublic") == 0)
+        *is_public = strcasecmp(text, "true") == 0;
+}
+
+/* A stranger who may list, or, as far as the store tells, one who may read. */
+static enum status is_open_to_strangers(struct s3_session *session, bool *open,
+                                        struct error *err)
+{
+    const struct s3_call list = {
+        .method = "GET", .query = "list-type=2&max-keys=1", .as_stranger = true};
+    const struct s3_call policy = {.method = "GET", .query = "policyStatus="};
+    struct exchange_response response;
+    struct error ignored;
+    bool is_public = false;
+    enum status st = s3_call(session, &list, &response, err);
+
+    if (st != ST_OK && st != ST_REFUSED)
+        return st;
+    *open = st == ST_OK;
+    /* Not every store knows this question: then the first answer stands. */
+    if (!*open && s3_call(session, &policy, &response, &ignored) == ST_OK &&
+        xml_read(response.body, response.body_length, take_policy, &is_public,
+                 &ignored) == ST_OK)
+        *open = is_public;
+    return ST_OK;
+}
+
+enum status s3_prepare(struct object_session *base, bool create, bool allow_public,
+                       struct error *err)
+{
+    struct s3_session *session = (struct s3_session *)base;
+    bool open = false;
+    enum status st = ask_for_bucket(session, err);
+
+    if (st != ST_OK && base->answer.http_status == 404) {
+        if (!create)
+            return ST_END;
+        st = create_bucket(session, err);
+    } else if (st == ST_REFUSED && base->answer.http_status != 0) {
+        st = ask_for_reason(session, err);
+    }
+    if (st != ST_OK || allow_public)
+        return st;
+    st = is_open_to_strangers(session, &open, err);
+    if (st == ST_OK && open)
+        return error_set(err, ST_REFUSED, "it is open to the public");
+    return st;
+}

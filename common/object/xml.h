@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * xml -- reads the small documents that object stores answer with.
+ *
+ * Every element is reported when it ends, with its path from the root and the text that
+ * stood directly in it. Namespaces are ignored. A document type declaration, nesting
+ * deeper than XML_DEPTH_MAX and texts beyond XML_TEXT_MAX are refused, so memory is
+ * bounded whatever the peer sends.
+ *
+ * Threads: pure function.
+ */
+#ifndef COMMON_OBJECT_XML_H
+#define COMMON_OBJECT_XML_H
+
+#include "common/status.h"
+
+#include <stddef.h>
+
+enum { XML_DEPTH_MAX = 8, XML_PATH_MAX = 255, XML_TEXT_MAX = 8191 };
+
+/* path: "Error/Code". text: unescaped, NUL-terminated. */
+typedef void xml_visit(void *context, const char *path, const char *text);
+
+/* ST_CORRUPT when the document is not whole and well formed; what was visited before
+ * that point has been visited. */
+enum status xml_read(const char *document, size_t n, xml_visit *visit, void *context,
+                     struct error *err) MUST_CHECK;
+
+/* Copies text when it fits, for visitors; else leaves out empty. */
+void xml_copy(char *out, size_t size, const char *text);
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+#include "receiver/claims.h"
+
+#include "common/digest_field.h"
+
+#include <string.h>
+
+static const struct spelling {
+    const char *header;
+    enum digest_field_verdict (*parse)(const char *, size_t, struct digest_field *);
+} spellings[CLAIMS_MAX] = {
+    {"Repr-Digest", digest_field_parse},
+    {"Content-Digest", digest_field_parse},
+    {"X-SHA256", digest_field_parse_hex},
+};
+
+static bool read_one(struct claims *claims, struct request *request,
+                     const struct spelling *spelling, bool trailer)
+{
+    struct digest_field field;
+    char value[1024];
+
+    if (claims->count == CLAIMS_MAX ||
+        !request_list(request, spelling->header, trailer, value, sizeof(value)))
+        return true;
+    switch (spelling->parse(value, strlen(value), &field)) {
+    case DIGEST_FIELD_OK:
+        claims->claim[claims->count].header = spelling->header;
+        claims->claim[claims->count++].digest = field.digest;
+        return true;
+    case DIGEST_FIELD_UNSUPPORTED:
+        reply_digest_unsupported(&request->reply, spelling->header, field.algorithm);
+        return false;
+    case DIGEST_FIELD_INVALID:
+        reply_digest_invalid(&request->reply, spelling->header, field.reason);
+        return false;
+    }
+    return true;
+}
+
+static bool read_all(struct claims *claims, struct request *request, bool trailer)
+{
+    for (size_t i = 0; i < CLAIMS_MAX; i++)
+        if (!read_one(claims, request, &spellings[i], trailer))
+            return false;
+    return true;
+}
+
+/* Whether a digest may still come behind the body. */
+static bool announced(const struct request *request)
+{
+    char names[256];
+
+    if (!request->chunked ||
+        !request_list(request, "Trailer", false, names, sizeof(names)))
+        return false;
+    for (size_t i = 0; i < CLAIMS_MAX; i++)
+        if (strcasestr(names, spellings[i].header))
+            return true;
+    return false;
+}
+
+bool claims_read(struct claims *claims, struct request *request, bool required)
+{
+    if (!read_all(claims, request, false))
+        return false;
+    if (claims->count == 0 && required && !announced(request)) {
+        reply_digest_missing(&request->reply);
+        return false;
+    }
+    return true;
+}
+
+bool claims_verify(struct claims *claims, struct request *request,
+                   const struct sha256_digest *computed, bool required)
+{
+    if (request->trailers > 0 && !read_all(claims, request, true))
+        return false;
+    if (claims->count == 0 && required) {
+        reply_digest_missing(&request->reply);
+        return false;
+    }
+    for (size_t i = 0; i < claims->count; i++) {
+        char text[DIGEST_FIELD_TEXT_SIZE];
+
+        if (sha256_equal(&claims->claim[i].digest, computed))
+            continue;
+        reply_digest_mismatch(&request->reply, claims->claim[i].header,
+                              digest_field_format(text, &claims->claim[i].digest));
+        return false;
+    }
+    return true;
+}
+
+bool claims_contradict(const struct claims *claims, const struct sha256_digest *digest)
+{
+    for (size_t i = 0; i < claims->count; i++)
+        if (!sha256_equal(&claims->claim[i].digest, digest))
+            return true;
+    return false;
+}

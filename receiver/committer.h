@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * committer -- makes verified blobs durable, many at a time.
+ *
+ * Two stages that never wait for each other. A crew syncs files in parallel (so the
+ * file system's journal folds them into few commits) and gives each its name; one
+ * thread takes everything that has been named meanwhile, syncs each directory once for
+ * all of it, and reports the whole group. While it syncs, the next group gathers.
+ *
+ * Errors:  in commit.error. After a failed sync the blob is gone from the store and
+ *          `broken` is set for good: a sync is never tried again.
+ * Owner:   a commit is the submitter's; it must stay until done is called. A file in it
+ *          is taken when submitted, whatever the outcome.
+ * Threads: submit from any thread; done is called on a thread of the committer's.
+ */
+#ifndef RECEIVER_COMMITTER_H
+#define RECEIVER_COMMITTER_H
+
+#include "receiver/jobs.h"
+#include "receiver/store.h"
+
+#include <stdbool.h>
+
+struct committer;
+
+enum durability {
+    DURABILITY_STRICT,  /* acknowledged means: survives a power cut */
+    DURABILITY_RELAXED, /* survives a crash of the program */
+};
+
+extern const char *const durability_names[]; /* NULL-ended, in enum order */
+
+struct commit {
+    struct job job; /* first: the committer's */
+    struct uuid id;
+    struct sha256_digest digest; /* of the verified body */
+    struct durable_file *file;   /* NULL: a replay, there was nothing to write */
+    void (*done)(struct commit *commit);
+    void *owner;                 /* the submitter's */
+    struct committer *committer; /* the committer's */
+
+    /* ST_OK: stored. ST_END: the same blob was there before, and is durable.
+     * ST_REFUSED: another blob has this id. Else the disk failed: see error. */
+    enum status result;
+    struct error error;
+};
+
+enum status committer_start(struct committer **out, struct store *store,
+                            enum durability durability, struct jobs *jobs,
+                            struct error *err) MUST_CHECK;
+
+/* Every submitted commit must be done. Call before jobs_stop. */
+void committer_stop(struct committer **committer);
+
+void committer_submit(struct committer *committer, struct commit *commit);
+
+/* Without waiting for the disk, for relaxed durability: true when the blob got its name
+ * at once and commit->result says so; false when it has to be submitted after all. */
+bool committer_try(struct committer *committer, struct commit *commit);
+
+/* True after a failed sync. */
+bool committer_broken(const struct committer *committer);
+
+#endif

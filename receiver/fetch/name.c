@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+#include "receiver/fetch/name.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Where the path begins, and how long it is. */
+static const char *find_path(const char *url, size_t *n)
+{
+    const char *scheme = strstr(url, "://");
+    const char *at = scheme != NULL ? scheme + 3 : url;
+
+    at += strcspn(at, "/?#");
+    *n = strcspn(at, "?#");
+    return at;
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = (char)tolower((unsigned char)c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* One character of the path, decoded; *at moves past it. A stray '%' stands for
+ * itself. */
+static char decode_one(const char **at, const char *end)
+{
+    const char *c = (*at)++;
+
+    if (*c != '%' || end - c < 3 || hex_digit(c[1]) < 0 || hex_digit(c[2]) < 0)
+        return *c;
+    *at += 2;
+    return (char)(hex_digit(c[1]) * 16 + hex_digit(c[2]));
+}
+
+enum status name_check(const char *name, struct error *err)
+{
+    if (*name == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+        return error_set(err, ST_INVALID, "'%s' is not a file name", name);
+    if (strlen(name) >= NAME_SIZE)
+        return error_set(err, ST_INVALID, "file name '%.40s...' is longer than %d bytes",
+                         name, NAME_SIZE - 1);
+    if (strchr(name, '/') != NULL)
+        return error_set(err, ST_INVALID, "file name '%.80s' contains a slash", name);
+    return ST_OK;
+}
+
+enum status name_from_url(char out[NAME_SIZE], const char *url, struct error *err)
+{
+    size_t length, n = 0;
+    const char *at = find_path(url, &length), *end = at + length;
+    char name[NAME_SIZE];
+    enum status st;
+
+    while (at < end) {
+        char c = decode_one(&at, end);
+
+        if (c == '/') {
+            n = 0;
+            continue;
+        }
+        if ((unsigned char)c < 0x20 || c == 0x7f)
+            return error_set(err, ST_INVALID,
+                             "the URL's file name has a control character in it: "
+                             "choose a name with --output");
+        if (n < sizeof name) /* too long a segment may yet turn out not to be the last */
+            name[n] = c;
+        n++;
+    }
+    if (n == 0)
+        return error_set(err, ST_INVALID,
+                         "the URL names no file: choose a name with --output");
+    if (n >= sizeof name)
+        return error_set(err, ST_INVALID,
+                         "the URL's file name is longer than %d bytes: "
+                         "choose a name with --output",
+                         NAME_SIZE - 1);
+    name[n] = '\0';
+    if (name[0] == '.')
+        return error_set(err, ST_INVALID,
+                         "the URL's file name '%.80s' is hidden: "
+                         "choose a name with --output",
+                         name);
+    st = name_check(name, err);
+    if (st == ST_OK)
+        memcpy(out, name, n + 1);
+    return st;
+}
+
+const char *name_redact_url(char *out, size_t size, const char *url)
+{
+    const char *scheme = strstr(url, "://");
+    size_t scheme_length = scheme != NULL ? (size_t)(scheme + 3 - url) : 0;
+    const char *authority = url + scheme_length;
+    const char *user_end = memrchr(authority, '@', strcspn(authority, "/?#"));
+    const char *rest = user_end != NULL ? user_end + 1 : authority;
+
+    snprintf(out, size, "%.*s%.*s", (int)scheme_length, url, (int)strcspn(rest, "?#"),
+             rest);
+    return out;
+}

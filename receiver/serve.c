@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Start order: signals, store, service, server, listener. Stop order, from the outside
+ * in: stop accepting, refuse new uploads, let what is under way finish until the
+ * deadline, stop the event loops, stop the committer, close the store.
+ */
+#include "receiver/serve.h"
+
+#include "common/log.h"
+#include "common/options.h"
+#include "common/signals.h"
+#include "receiver/listener.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct config {
+    const char *address;
+    uint64_t port;
+    const char *directory;
+    unsigned digest;
+    unsigned durability;
+    uint64_t max_blob_bytes;
+    uint64_t threads;
+    uint64_t max_connections;
+    uint64_t idle_timeout_ms;
+    uint64_t shutdown_timeout_ms;
+    const char *log_file;
+    unsigned log_format;
+    unsigned log_level;
+};
+
+#define AT(member) offsetof(struct config, member)
+
+static const struct option_spec specs[] = {
+    {.name = "address",
+     .letter = 'a',
+     .type = OPTION_TEXT,
+     .offset = AT(address),
+     .value_name = "ADDRESS",
+     .preset = "127.0.0.1",
+     .help = "name or number of the address to listen on"},
+    {.name = "port",
+     .letter = 'p',
+     .type = OPTION_COUNT,
+     .offset = AT(port),
+     .value_name = "PORT",
+     .preset = "8000",
+     .max = 65535,
+     .help = "port to listen on; 0 picks a free one, which the log names"},
+    {.name = "dir",
+     .letter = 'd',
+     .type = OPTION_TEXT,
+     .offset = AT(directory),
+     .value_name = "DIR",
+     .preset = "blobs",
+     .help = "where blobs are kept"},
+    {.name = "digest",
+     .type = OPTION_CHOICE,
+     .offset = AT(digest),
+     .value_name = "POLICY",
+     .preset = "required",
+     .choices = digest_policy_names,
+     .help = "whether an upload must bring its digest: required, optional (verified "
+             "when there) or ignore"},
+    {.name = "durability",
+     .type = OPTION_CHOICE,
+     .offset = AT(durability),
+     .value_name = "LEVEL",
+     .preset = "strict",
+     .choices = durability_names,
+     .help = "what an acknowledged blob survives: strict (a power cut) or relaxed (a "
+             "crash of this program)"},
+    {.name = "max-blob-size",
+     .type = OPTION_SIZE,
+     .offset = AT(max_blob_bytes),
+     .value_name = "SIZE",
+     .preset = "16GiB",
+     .min = 1,
+     .max = INT64_MAX,
+     .help = "larger blobs are refused"},
+    {.name = "threads",
+     .type = OPTION_COUNT,
+     .offset = AT(threads),
+     .value_name = "N",
+     .preset = "0",
+     .max = 256,
+     .help = "event loops; 0: one for each CPU, at least two"},
+    {.name = "max-connections",
+     .type = OPTION_COUNT,
+     .offset = AT(max_connections),
+     .value_name = "N",
+     .preset = "4096",
+     .min = 1,
+     .max = 1000000,
+     .help = "more connections than this are answered with 503"},
+    {.name = "idle-timeout",
+     .type = OPTION_DURATION,
+     .offset = AT(idle_timeout_ms),
+     .value_name = "TIME",
+     .preset = "75s",
+     .min = 1000,
+     .max = 86400000,
+     .help = "a connection silent for this long is closed"},
+    {.name = "shutdown-timeout",
+     .type = OPTION_DURATION,
+     .offset = AT(shutdown_timeout_ms),
+     .value_name = "TIME",
+     .preset = "30s",
+     .max = 86400000,
+     .help = "how long uploads under way may take to finish after SIGTERM"},
+    {.name = "log-file",
+     .letter = 'f',
+     .type = OPTION_TEXT,
+     .offset = AT(log_file),
+     .value_name = "FILE",
+     .help = "append the log to this file instead of stderr"},
+    {.name = "log-format",
+     .type = OPTION_CHOICE,
+     .offset = AT(log_format),
+     .value_name = "FORMAT",
+     .preset = "text",
+     .choices = log_format_names,
+     .help = "text or json"},
+    {.name = "log-level",
+     .type = OPTION_CHOICE,
+     .offset = AT(log_level),
+     .value_name = "LEVEL",
+     .preset = "info",
+     .choices = log_level_names,
+     .help = "error, warn, info or debug"},
+};
+
+static const struct option_set options = {
+    .program = "blob-receiver",
+    .verb = "serve",
+    .env_prefix = "BLOB_RECEIVER",
+    .about = "Accepts blobs over HTTP, verifies their SHA-256 while they arrive, and "
+             "acknowledges them once they are safely on disk.",
+    .epilog =
+        "Send one:\n"
+        "  curl -H \"X-SHA256: $(sha256sum <FILE | cut -c1-64)\" \\\n"
+        "       --data-binary @FILE http://127.0.0.1:8000/blobs\n\n"
+        "SIGINT and SIGTERM finish what is under way, then exit with 0; SIGHUP "
+        "reopens the\nlog file. Exit status: 0 stopped as asked, 1 could not start, "
+        "2 bad usage.\n",
+    .specs = specs,
+    .count = sizeof(specs) / sizeof(specs[0]),
+};
+
+struct daemon {
+    struct store *store;
+    struct service *service;
+    struct server *server;
+    struct listener *listener;
+};
+
+static unsigned event_loops(const struct config *config)
+{
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (config->threads > 0)
+        return (unsigned)config->threads;
+    return cpus > 2 ? (unsigned)cpus : 2;
+}
+
+static enum status open_store(struct daemon *daemon, const struct config *config,
+                              struct error *err)
+{
+    unsigned swept = 0;
+    enum status st = store_open(&daemon->store, config->directory, &swept, err);
+
+    if (st == ST_OK && swept > 0)
+        log_event(LOG_WARN, "swept", LOG_FIELDS(log_number("count", swept)),
+                  "swept %u unfinished uploads left by a crash", swept);
+    return st;
+}
+
+static enum status start(struct daemon *daemon, const struct config *config,
+                         struct error *err)
+{
+    const struct service_config service = {
+        .rules = {.digest = (enum digest_policy)config->digest,
+                  .max_blob_bytes = config->max_blob_bytes},
+        .durability = (enum durability)config->durability,
+    };
+    const struct server_config server = {
+        .threads = event_loops(config),
+        .max_connections = (unsigned)config->max_connections,
+        .idle_timeout_s = (unsigned)((config->idle_timeout_ms + 999) / 1000),
+    };
+    enum status st;
+
+    st = open_store(daemon, config, err);
+    if (st == ST_OK)
+        st = listener_open(&daemon->listener, config->address, (uint16_t)config->port,
+                           err);
+    if (st == ST_OK)
+        st = service_start(&daemon->service, daemon->store, &service, err);
+    if (st == ST_OK)
+        st = server_start(&daemon->server, daemon->service, &server, err);
+    if (st == ST_OK)
+        st = listener_start(daemon->listener, daemon->server, err);
+    return st;
+}
+
+static void stop(struct daemon *daemon)
+{
+    listener_close(&daemon->listener);
+    server_stop(&daemon->server);
+    service_stop(&daemon->service);
+    store_close(&daemon->store);
+}
+
+static void announce(const struct daemon *daemon, const struct config *config)
+{
+    unsigned port = listener_port(daemon->listener);
+    const char *durability = durability_names[config->durability];
+    const char *digest = digest_policy_names[config->digest];
+    bool v6 = strchr(config->address, ':') != NULL;
+
+    log_event(LOG_INFO, "listening",
+              LOG_FIELDS(log_text("address", config->address), log_number("port", port),
+                         log_text("dir", config->directory),
+                         log_text("durability", durability),
+                         log_text("digest", digest)),
+              "listening on http://%s%s%s:%u, storing in %s, durability %s, digest %s",
+              v6 ? "[" : "", config->address, v6 ? "]" : "", port, config->directory,
+              durability, digest);
+}
+
+/* Until the first SIGINT or SIGTERM. */
+static int wait_for_stop(int signals)
+{
+    for (;;) {
+        struct pollfd polled = {.fd = signals, .events = POLLIN};
+        struct error err;
+        int number;
+
+        if (poll(&polled, 1, -1) < 0 && errno != EINTR)
+            return SIGTERM;
+        while ((number = signals_take(signals)) != 0) {
+            if (number != SIGHUP)
+                return number;
+            if (log_reopen(&err) != ST_OK)
+                log_event(LOG_ERROR, "log", NULL, "%s", err.text);
+            else
+                log_event(LOG_INFO, "reopened", NULL, "log reopened");
+        }
+    }
+}
+
+static void drain(struct daemon *daemon, const struct config *config, int number)
+{
+    unsigned left;
+
+    log_event(LOG_INFO, "stopping", LOG_FIELDS(log_text("signal", strsignal(number))),
+              "%s: finishing what is under way", strsignal(number));
+    signals_surrender();
+    listener_close(&daemon->listener);
+    service_drain(daemon->service);
+    left = server_drain(daemon->server, config->shutdown_timeout_ms);
+    if (left > 0)
+        log_event(LOG_WARN, "cut", LOG_FIELDS(log_number("requests", left)),
+                  "cutting %u requests that did not finish in time", left);
+}
+
+static int run(const struct config *config)
+{
+    struct daemon daemon = {0};
+    struct error err;
+    int signals = -1;
+    enum status st;
+
+    st = signals_open(&signals, &err);
+    if (st == ST_OK)
+        st = start(&daemon, config, &err);
+    if (st == ST_OK) {
+        announce(&daemon, config);
+        drain(&daemon, config, wait_for_stop(signals));
+    } else {
+        log_event(LOG_ERROR, "failed", NULL, "cannot start: %s", err.text);
+    }
+    stop(&daemon);
+    if (signals >= 0)
+        close(signals);
+    if (st == ST_OK)
+        log_event(LOG_INFO, "stopped", NULL, "stopped");
+    return st == ST_OK ? EXIT_SUCCESS : EXIT_INCOMPLETE;
+}
+
+int serve_main(int argc, char **argv)
+{
+    struct config config = {0};
+    struct error err;
+    enum status st;
+    int operand, status;
+
+    st = options_parse(&options, argc, argv, &config, &operand, &err);
+    if (st == ST_END)
+        return EXIT_SUCCESS;
+    if (st != ST_OK) {
+        fprintf(stderr, "blob-receiver: %s\n", err.text);
+        return EXIT_USAGE;
+    }
+    st = log_open(&(struct log_config){.program = "receiver",
+                                       .file = config.log_file,
+                                       .level = (enum log_level)config.log_level,
+                                       .format = (enum log_format)config.log_format},
+                  &err);
+    if (st != ST_OK || sodium_init() < 0) {
+        fprintf(stderr, "blob-receiver: %s\n",
+                st != ST_OK ? err.text : "libsodium cannot start");
+        return EXIT_INCOMPLETE;
+    }
+    status = run(&config);
+    log_close();
+    return status;
+}

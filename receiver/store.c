@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+#include "receiver/store.h"
+
+#include "receiver/store_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    RECENT_SHARDS = 32,
+    DIRECTORY_MODE = 0750,
+    DIRECTORY_FLAGS = O_DIRECTORY | O_CLOEXEC
+};
+
+struct store {
+    int root; /* set once: read freely */
+    struct {  /* store_sync_shard's alone, which is one thread at a time */
+        struct store_shard
+            shard[RECENT_SHARDS]; /* whose parents are known to be synced */
+        unsigned next;
+    } synced;
+};
+
+struct blob_path {
+    char text[sizeof(((struct store_shard *)0)->path) + 1 + BLOB_FILE_NAME_SIZE];
+};
+
+static struct blob_path path_of(const struct uuid *id)
+{
+    struct store_shard shard = store_shard_of(id);
+    char name[BLOB_FILE_NAME_SIZE];
+    struct blob_path path;
+
+    snprintf(path.text, sizeof(path.text), "%s/%s", shard.path,
+             blob_file_name(name, id));
+    return path;
+}
+
+struct store_shard store_shard_of(const struct uuid *id)
+{
+    const uint64_t year_10000_ms = UINT64_C(253402300800000);
+    struct store_shard shard;
+    struct tm utc;
+    time_t seconds;
+
+    if (uuid_version(id) != 7 || uuid_unix_ms(id) >= year_10000_ms) {
+        snprintf(shard.path, sizeof(shard.path), "other/%02x",
+                 id->bytes[UUID_BYTES - 1]);
+        return shard;
+    }
+    seconds = (time_t)(uuid_unix_ms(id) / 1000);
+    gmtime_r(&seconds, &utc);
+    strftime(shard.path, sizeof(shard.path), "%Y-%m-%dT%H", &utc);
+    return shard;
+}
+
+static enum status sync_parent_of(const char *directory, struct error *err)
+{
+    char *copy = strdup(directory);
+    enum status st = ST_OK;
+    char *slash;
+    int fd;
+
+    if (!copy)
+        return error_sys(err, ENOMEM, "open '%s'", directory);
+    slash = strrchr(copy, '/');
+    if (slash)
+        slash[slash == copy ? 1 : 0] = '\0';
+    fd = open(slash ? copy : ".", O_RDONLY | DIRECTORY_FLAGS);
+    if (fd < 0 || fsync(fd) != 0)
+        st = error_sys(err, errno, "sync the parent of '%s'", directory);
+    if (fd >= 0)
+        close(fd);
+    free(copy);
+    return st;
+}
+
+static enum status open_root(const char *directory, int *out, struct error *err)
+{
+    enum status st;
+    int fd;
+
+    if (mkdir(directory, DIRECTORY_MODE) == 0) {
+        st = sync_parent_of(directory, err);
+        if (st != ST_OK)
+            return st;
+    } else if (errno != EEXIST) {
+        return error_sys(err, errno, "create directory '%s'", directory);
+    }
+    fd = open(directory, O_RDONLY | DIRECTORY_FLAGS);
+    if (fd < 0)
+        return error_sys(err, errno, "open directory '%s'", directory);
+    if (faccessat(fd, ".", R_OK | W_OK | X_OK, AT_EACCESS) != 0) {
+        st = error_sys(err, errno, "write in directory '%s'", directory);
+        close(fd);
+        return st;
+    }
+    *out = fd;
+    return ST_OK;
+}
+
+static enum status prepare(int root, unsigned *swept, struct error *err)
+{
+    enum status st;
+
+    if (flock(root, LOCK_EX | LOCK_NB) != 0)
+        return error_set(err, ST_REFUSED, "another receiver stores there");
+    st = blob_file_probe_attributes(root, err);
+    if (st != ST_OK)
+        return st;
+    st = durable_file_sweep(root, swept, err);
+    if (st != ST_OK)
+        return st;
+    if (mkdirat(root, "other", DIRECTORY_MODE) != 0 && errno != EEXIST)
+        return error_sys(err, errno, "create 'other'");
+    return durable_directory_sync(root, err);
+}
+
+enum status store_open(struct store **out, const char *directory, unsigned *swept,
+                       struct error *err)
+{
+    struct store *store;
+    enum status st;
+    int root = -1;
+
+    st = open_root(directory, &root, err);
+    if (st != ST_OK)
+        return st;
+    st = prepare(root, swept, err);
+    if (st != ST_OK) {
+        error_prefix(err, "'%s'", directory);
+        goto fail;
+    }
+    store = calloc(1, sizeof(*store));
+    if (!store) {
+        st = error_sys(err, ENOMEM, "open the store");
+        goto fail;
+    }
+    store->root = root;
+    *out = store;
+    return ST_OK;
+fail:
+    close(root);
+    return st;
+}
+
+void store_close(struct store **store)
+{
+    if (!*store)
+        return;
+    close((*store)->root);
+    free(*store);
+    *store = NULL;
+}
+
+enum status store_create_file(struct store *store, struct durable_file **out,
+                              struct error *err)
+{
+    return durable_file_create(out, store->root, err);
+}
+
+static enum status open_shard(struct store *store, const struct store_shard *shard,
+                              int *out, struct error *err)
+{
+    int fd = openat(store->root, shard->path, O_RDONLY | DIRECTORY_FLAGS);
+
+    if (fd < 0 && errno == ENOENT) {
+        if (mkdirat(store->root, shard->path, DIRECTORY_MODE) != 0 && errno != EEXIST)
+            return error_sys(err, errno, "create shard '%s'", shard->path);
+        fd = openat(store->root, shard->path, O_RDONLY | DIRECTORY_FLAGS);
+    }
+    if (fd < 0)
+        return error_sys(err, errno, "open shard '%s'", shard->path);
+    *out = fd;
+    return ST_OK;
+}
+
+enum status store_publish(struct store *store, struct durable_file **file,
+                          const struct uuid *id, struct error *err)
+{
+    struct store_shard shard = store_shard_of(id);
+    char name[BLOB_FILE_NAME_SIZE];
+    enum status st;
+    int fd;
+
+    st = open_shard(store, &shard, &fd, err);
+    if (st != ST_OK)
+        return st;
+    st = durable_file_publish(file, fd, blob_file_name(name, id), err);
+    close(fd);
+    return st;
+}
+
+void store_withdraw(struct store *store, const struct uuid *id)
+{
+    struct blob_path path = path_of(id);
+
+    (void)unlinkat(store->root, path.text, 0);
+}
+
+static bool parent_synced(const struct store *store, const struct store_shard *shard)
+{
+    for (unsigned i = 0; i < RECENT_SHARDS; i++)
+        if (strcmp(store->synced.shard[i].path, shard->path) == 0)
+            return true;
+    return false;
+}
+
+/* A shard seen for the first time since start may be new, or its creator may have been
+ * killed before its parent was synced. */
+static enum status sync_parent(struct store *store, const struct store_shard *shard,
+                               struct error *err)
+{
+    enum status st = ST_OK;
+    int fd;
+
+    if (parent_synced(store, shard))
+        return ST_OK;
+    fd = openat(store->root, strncmp(shard->path, "other/", 6) == 0 ? "other" : ".",
+                O_RDONLY | DIRECTORY_FLAGS);
+    if (fd < 0)
+        return error_sys(err, errno, "open the parent of shard '%s'", shard->path);
+    st = durable_directory_sync(fd, err);
+    close(fd);
+    if (st == ST_OK) {
+        store->synced.shard[store->synced.next] = *shard;
+        store->synced.next = (store->synced.next + 1) % RECENT_SHARDS;
+    }
+    return st;
+}
+
+enum status store_sync_shard(struct store *store, const struct store_shard *shard,
+                             struct error *err)
+{
+    enum status st;
+    int fd;
+
+    fd = openat(store->root, shard->path, O_RDONLY | DIRECTORY_FLAGS);
+    if (fd < 0)
+        return error_sys(err, errno, "open shard '%s'", shard->path);
+    st = durable_directory_sync(fd, err);
+    close(fd);
+    if (st == ST_OK)
+        st = sync_parent(store, shard, err);
+    if (st != ST_OK)
+        error_prefix(err, "shard '%s'", shard->path);
+    return st;
+}
+
+enum status store_find(struct store *store, const struct uuid *id, int *fd,
+                       struct blob_info *info, struct error *err)
+{
+    struct blob_path path = path_of(id);
+    enum status st;
+    int opened;
+
+    opened = openat(store->root, path.text, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (opened < 0 && (errno == ENOENT || errno == ENOTDIR))
+        return ST_END;
+    if (opened < 0)
+        return error_sys(err, errno, "open '%s'", path.text);
+    st = blob_file_inspect(opened, info, err);
+    if (st != ST_OK) {
+        close(opened);
+        return st;
+    }
+    *fd = opened;
+    return ST_OK;
+}
+
+int store_root(const struct store *store)
+{
+    return store->root;
+}

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""What the integration tests share: real programs, real clients, the store on disk."""
