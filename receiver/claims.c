@@ -3,6 +3,7 @@
 
 #include "common/digest_field.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const struct spelling {
@@ -81,12 +82,13 @@ bool claims_verify(struct claims *claims, struct request *request,
         return false;
     }
     for (size_t i = 0; i < claims->count; i++) {
-        char text[DIGEST_FIELD_TEXT_SIZE];
+        char base64[SHA256_BASE64_SIZE], text[SHA256_BASE64_SIZE + 2];
 
         if (sha256_equal(&claims->claim[i].digest, computed))
             continue;
-        reply_digest_mismatch(&request->reply, claims->claim[i].header,
-                              digest_field_format(text, &claims->claim[i].digest));
+        snprintf(text, sizeof(text),
+                 ":%s:", sha256_to_base64(base64, &claims->claim[i].digest));
+        reply_digest_mismatch(&request->reply, claims->claim[i].header, text);
         return false;
     }
     return true;

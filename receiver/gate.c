@@ -98,8 +98,12 @@ static bool check_framing(struct request *request)
         return refuse(request, "Content-Length is not a number");
     if (length && request->length > INT64_MAX)
         return refuse(request, "Content-Length is beyond all measure");
-    if (expect && strcasecmp(expect, "100-continue") != 0)
-        return refuse(request, "Expect is not '100-continue'");
+    if (expect && strcasecmp(expect, "100-continue") != 0) {
+        reply_problem(&request->reply, 417, "Expectation failed",
+                      "Expect is not '100-continue'");
+        request->reply.close = true;
+        return false;
+    }
     request->chunked = encoding != NULL;
     request->has_length = length != NULL;
     request->expects_continue = expect != NULL;

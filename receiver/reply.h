@@ -55,8 +55,9 @@ void reply_json(struct reply *reply, int status);
 void reply_problem(struct reply *reply, int status, const char *title,
                    const char *detail, ...) PRINTF_LIKE(4, 5);
 
-/* The registered problems of digest fields. `claim` is quoted as it was sent; the
- * computed digest is never told (it would be an oracle).
+/* The registered problems of digest fields. `claim` is the digest that was sent, as a
+ * structured field's byte sequence; the computed one is never told (it would be an
+ * oracle).
  * Source: draft-ietf-httpapi-digest-fields-problem-types. */
 void reply_digest_mismatch(struct reply *reply, const char *header, const char *claim);
 void reply_digest_invalid(struct reply *reply, const char *header, const char *reason);

@@ -188,7 +188,7 @@ enum status store_publish(struct store *store, struct durable_file **file,
     struct store_shard shard = store_shard_of(id);
     char name[BLOB_FILE_NAME_SIZE];
     enum status st;
-    int fd;
+    int fd = -1;
 
     st = open_shard(store, &shard, &fd, err);
     if (st != ST_OK)

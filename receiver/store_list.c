@@ -56,7 +56,7 @@ static enum status next_entry(struct store *store, const char *path, const char 
 {
     struct store_shard best = {""};
     const struct dirent *entry;
-    DIR *stream;
+    DIR *stream = NULL;
     enum status st;
 
     st = open_stream(store, path, &stream, err);
@@ -115,7 +115,7 @@ static enum status smallest(struct store *store, const struct store_shard *shard
 {
     const struct dirent *entry;
     size_t held = 0;
-    DIR *stream;
+    DIR *stream = NULL;
     enum status st;
 
     *count = 0;

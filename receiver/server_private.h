@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* server_private -- what server.c shares with transaction.c and with nobody else. */
+#ifndef RECEIVER_SERVER_PRIVATE_H
+#define RECEIVER_SERVER_PRIVATE_H
+
+#include "receiver/lingering.h"
+#include "receiver/request.h"
+#include "receiver/service.h"
+
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+enum { RAW_REPLY_SIZE = 4096 };
+
+struct server {
+    struct MHD_Daemon *daemon;
+    struct service *service;
+    struct lingering *lingering;
+    unsigned max_connections;
+    atomic_uint connections; /* adopted and not closed */
+    atomic_uint working;     /* suspended, or about to be */
+    atomic_bool closing;     /* nothing may be suspended any more */
+    struct {
+        pthread_mutex_t lock; /* guards everything in here */
+        pthread_cond_t changed;
+        unsigned requests; /* begun and not completed */
+    } flight;
+};
+
+struct connection {
+    struct server *server;
+    char peer[REQUEST_PEER_SIZE];
+    bool lingers; /* the client may still be sending when we close */
+};
+
+#endif
