@@ -108,7 +108,7 @@ enum http_range_verdict http_range_parse(const char *value, size_t n, uint64_t s
                                          struct http_range *out)
 {
     struct input in = {value, value + n};
-    struct spec spec;
+    struct spec spec = {0};
     unsigned count;
 
     if (!take_prefix(&in, "bytes="))

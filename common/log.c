@@ -86,7 +86,7 @@ enum status log_open(const struct log_config *config, struct error *err)
     state.file = config->file;
     state.program = config->program;
     state.format = config->format;
-    for (; config->program[n] != '\0' && n < sizeof state.tag - 1; n++)
+    for (; n < sizeof state.tag - 1 && config->program[n] != '\0'; n++)
         state.tag[n] = (char)toupper((unsigned char)config->program[n]);
     state.tag[n] = '\0';
     atomic_store(&state.level, config->level);
@@ -292,16 +292,19 @@ bool log_footer_visible(void)
 void log_footer(const char *line)
 {
     char painted[FOOTER_SIZE + sizeof CLEAR_LINE];
+    char *text = state.footer.text;
+    bool was_shown;
     size_t length;
     int n;
 
     if (!log_footer_visible())
         return;
     pthread_mutex_lock(&state.footer.lock);
-    length = append_escaped(state.footer.text, 0, sizeof state.footer.text,
-                            line != NULL ? line : "");
-    state.footer.text[length] = '\0';
-    n = snprintf(painted, sizeof painted, CLEAR_LINE "%s", state.footer.text);
-    write_whole(STDERR_FILENO, painted, (size_t)n);
+    was_shown = text[0] != '\0';
+    length = append_escaped(text, 0, FOOTER_SIZE, line != NULL ? line : "");
+    text[length] = '\0';
+    n = snprintf(painted, sizeof painted, CLEAR_LINE "%s", text);
+    if (was_shown || length > 0)
+        write_whole(STDERR_FILENO, painted, (size_t)n);
     pthread_mutex_unlock(&state.footer.lock);
 }

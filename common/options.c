@@ -117,7 +117,7 @@ static bool parse_flag(const char *text, uint64_t *out)
     char lower[8];
     size_t n = 0;
 
-    for (; text[n] != '\0' && n < sizeof lower - 1; n++)
+    for (; n < sizeof lower - 1 && text[n] != '\0'; n++)
         lower[n] = (char)tolower((unsigned char)text[n]);
     lower[n] = '\0';
     if (text[n] != '\0' || !choose(words, lower, out))

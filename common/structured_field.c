@@ -41,7 +41,9 @@ static bool is_printable(char c)
 /* The next character, NUL at the end; no production accepts a NUL. */
 static char peek(const struct input *in)
 {
-    return in->at < in->end ? *in->at : '\0';
+    if (in->at == in->end)
+        return '\0';
+    return *in->at;
 }
 
 static bool take(struct input *in, char c)
@@ -311,8 +313,11 @@ bool structured_string(const char *text, size_t n, char *out, size_t size)
             c++;
     if (length >= size)
         return false;
-    for (; from < to; from++)
-        *out++ = *from == '\\' ? *++from : *from;
+    for (; from < to; from++) {
+        if (*from == '\\')
+            from++;
+        *out++ = *from;
+    }
     *out = '\0';
     return true;
 }

@@ -68,7 +68,7 @@ bool units_parse_size(const char *text, uint64_t *bytes)
 bool units_parse_duration(const char *text, uint64_t *ms)
 {
     static const struct unit units[] = {
-        {"ms", 1}, {"s", 1000}, {"m", 60 * 1000}, {"h", 60 * 60 * 1000}};
+        {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
     uint64_t number;
     const char *rest;
 
@@ -87,8 +87,8 @@ bool units_parse_duration(const char *text, uint64_t *ms)
 const char *units_format_size(char out[UNITS_TEXT_SIZE], uint64_t bytes)
 {
     static const char prefixes[] = " KMGTPE";
-    unsigned power = 0;
-    uint64_t unit = 1, whole, tenths;
+    unsigned power = 0, whole, tenths;
+    uint64_t unit = 1;
 
     while (power + 2 < sizeof(prefixes) && bytes / unit >= 1024) {
         unit <<= 10;
@@ -98,8 +98,8 @@ const char *units_format_size(char out[UNITS_TEXT_SIZE], uint64_t bytes)
         snprintf(out, UNITS_TEXT_SIZE, "%" PRIu64 " B", bytes);
         return out;
     }
-    whole = bytes / unit;
-    tenths = (bytes % unit * 10 + unit / 2) / unit;
+    whole = (unsigned)(bytes / unit);
+    tenths = (unsigned)((bytes % unit * 10 + unit / 2) / unit);
     if (tenths == 10) {
         whole++;
         tenths = 0;
@@ -108,8 +108,7 @@ const char *units_format_size(char out[UNITS_TEXT_SIZE], uint64_t bytes)
         whole = 1;
         power++;
     }
-    snprintf(out, UNITS_TEXT_SIZE, "%" PRIu64 ".%" PRIu64 " %ciB", whole, tenths,
-             prefixes[power]);
+    snprintf(out, UNITS_TEXT_SIZE, "%u.%u %ciB", whole, tenths, prefixes[power]);
     return out;
 }
 

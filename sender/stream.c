@@ -8,6 +8,7 @@
 #include "common/queue.h"
 #include "sender/delivery.h"
 #include "sender/generator.h"
+#include "sender/reach.h"
 #include "sender/spool.h"
 
 #include <errno.h>
@@ -31,6 +32,7 @@ struct stream {
     const struct stream_config *config;
     struct report *report;
     struct generator_config generator;
+    struct retry_policy retry;
     struct spool *spool;
     struct queue *queue;
     struct delivery *delivery;
@@ -148,18 +150,38 @@ static void generate(struct stream *stream)
     }
 }
 
+static bool reach_receiver(struct stream *stream)
+{
+    const struct reach_config reach = {
+        .url = stream->config->health_url,
+        .timeout_ms = stream->config->timeout_ms,
+        .retry = stream->retry,
+        .stop = &stream->closing,
+    };
+    struct error err;
+    enum status st = reach_wait(&reach, &err);
+
+    if (st != ST_OK && st != ST_CLOSED)
+        give_up(stream, &err);
+    return st == ST_OK;
+}
+
 static void run_producer(void *context, unsigned index)
 {
     struct stream *stream = context;
 
     (void)index;
-    resend_recovered(stream);
-    generate(stream);
+    if (reach_receiver(stream)) {
+        resend_recovered(stream);
+        generate(stream);
+    } else {
+        leave(stream, stream->recovered_count);
+    }
     atomic_store(&stream->all_taken_on, true);
-    queue_close(stream->queue);
     log_event(LOG_INFO, "generator_done",
               LOG_FIELDS(log_number("generated", stream->report->generated)),
               "Generator done");
+    queue_close(stream->queue);
 }
 
 static void run_worker(void *context, unsigned index)
@@ -190,12 +212,12 @@ static enum status open_spool(struct stream *stream, struct error *err)
     atomic_store(&stream->report->recovered, stream->recovered_count);
     if (swept > 0)
         log_event(LOG_INFO, "swept", LOG_FIELDS(log_number("count", swept)),
-                  "Removed %u half-written files of an earlier run", swept);
+                  "Half-written files of an earlier run removed: %u", swept);
     if (stream->recovered_count > 0)
         log_event(LOG_INFO, "recovered",
                   LOG_FIELDS(log_number("count", stream->recovered_count)),
-                  "Found %zu undelivered blobs in '%s', sending them first",
-                  stream->recovered_count, config->spool_dir);
+                  "Undelivered blobs in '%s', to be sent first: %zu", config->spool_dir,
+                  stream->recovered_count);
     return ST_OK;
 }
 
@@ -209,10 +231,7 @@ static enum status create_delivery(struct stream *stream, struct error *err)
         .abandon = &stream->abandoned,
         .url = config->blobs_url,
         .timeout_ms = config->timeout_ms,
-        .retry = {.base_ms = RETRY_BASE_MS,
-                  .cap_ms = RETRY_CAP_MS,
-                  .retry_after_cap_ms = RETRY_AFTER_CAP_MS,
-                  .max_attempts = (unsigned)config->max_attempts},
+        .retry = stream->retry,
         .inject = {.percent = (unsigned)config->inject_percent},
     };
 
@@ -230,8 +249,8 @@ static enum status start_threads(struct stream *stream, struct error *err)
               LOG_FIELDS(log_text("url", stream->config->base_url),
                          log_number("workers", workers),
                          log_text("seed", stream->config->seed)),
-              "Sending to %s with %u workers, seed '%s'", stream->config->base_url,
-              workers, stream->config->seed);
+              "Sending to %s, workers: %u, seed: %s", stream->config->base_url, workers,
+              stream->config->seed);
     atomic_store(&stream->working, workers);
     st = crew_start(&stream->workers, "worker", workers, run_worker, stream, err);
     if (st == ST_OK)
@@ -270,6 +289,12 @@ enum status stream_start(struct stream **out, const struct stream_config *config
         return error_sys(err, ENOMEM, "start the stream");
     stream->config = config;
     stream->report = report;
+    stream->retry = (struct retry_policy){
+        .base_ms = RETRY_BASE_MS,
+        .cap_ms = RETRY_CAP_MS,
+        .retry_after_cap_ms = RETRY_AFTER_CAP_MS,
+        .max_attempts = (unsigned)config->max_attempts,
+    };
     stream->generator = (struct generator_config){
         .min_bytes = config->min_bytes,
         .max_bytes = config->max_bytes,

@@ -21,6 +21,7 @@ static const char *const durability_names[] = {"strict", "relaxed", NULL};
 enum {
     WORKERS_MAX = 1024,
     ATTEMPTS_MAX = 1000000,
+    PATH_ROOM = 16, /* in a URL, for what is appended to the base */
 };
 
 static const struct option_spec specs[] = {
@@ -207,7 +208,13 @@ static enum status check_url(const char *url, struct error *err)
     return ST_OK;
 }
 
-/* base_url, then blobs_url. */
+static void append_path(char out[STREAM_URL_SIZE], const char *base, const char *path)
+{
+    snprintf(out, STREAM_URL_SIZE, "%.*s%s", STREAM_URL_SIZE - PATH_ROOM - 1, base,
+             path);
+}
+
+/* base_url, then those made from it. */
 static enum status build_urls(struct stream_config *config, struct error *err)
 {
     bool is_v6 = strchr(config->address, ':') != NULL;
@@ -228,14 +235,14 @@ static enum status build_urls(struct stream_config *config, struct error *err)
                      is_v6 ? "http://[%s]:%u" : "http://%s:%u", config->address,
                      (unsigned)config->port);
     length = strlen(config->base_url);
-    if (n < 0 || (size_t)n >= sizeof config->base_url - sizeof "/blobs")
-        return error_set(err, ST_INVALID, "%s: longer than %zu characters",
+    if (n < 0 || (size_t)n >= STREAM_URL_SIZE - PATH_ROOM)
+        return error_set(err, ST_INVALID, "%s: longer than %d characters",
                          config->url ? "--url" : "--address",
-                         sizeof config->base_url - sizeof "/blobs" - 1);
+                         STREAM_URL_SIZE - PATH_ROOM - 1);
     while (config->base_url[length - 1] == '/')
         config->base_url[--length] = '\0';
-    memcpy(config->blobs_url, config->base_url, length);
-    memcpy(config->blobs_url + length, "/blobs", sizeof "/blobs");
+    append_path(config->blobs_url, config->base_url, "/blobs");
+    append_path(config->health_url, config->base_url, "/healthz");
     return ST_OK;
 }
 

@@ -41,6 +41,7 @@ struct stream_config {
     char random_seed[STREAM_SEED_SIZE];
     char base_url[STREAM_URL_SIZE];  /* without a slash at its end */
     char blobs_url[STREAM_URL_SIZE]; /* where blobs are posted */
+    char health_url[STREAM_URL_SIZE];
 };
 
 /* As options_parse. libsodium must be initialised. */

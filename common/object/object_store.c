@@ -46,7 +46,7 @@ enum status object_location_parse(struct object_location *out, const char *text,
     if (n == 0 || n >= sizeof where.bucket)
         return error_set(err, ST_INVALID, "'%.100s' names no %s", text, ops->title);
     memcpy(where.bucket, rest, n);
-    if (strpbrk(where.bucket, "?#%\\ \t"))
+    if (where.bucket[0] == '.' || strpbrk(where.bucket, "?#%\\ \t"))
         return error_set(err, ST_INVALID, "'%.100s' is no name for a %s", where.bucket,
                          ops->title);
     rest += n;

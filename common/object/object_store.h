@@ -11,6 +11,7 @@
  * Errors:  ST_OK; ST_END not there; ST_AGAIN worth another attempt; ST_REFUSED not;
  *          ST_CORRUPT the bytes sent are not those of the digest; ST_INVALID; ST_CLOSED
  *          cancelled; or what the body's read returned.
+ *          Visitors of lists must not use the session that lists.
  * Threads: prepare before any other session exists; then one session per thread. All
  *          sessions are destroyed before their store.
  */

@@ -276,6 +276,30 @@ enum status s3_call(struct s3_session *session, const struct s3_call *call,
     return s3_explain(session, call, response, err);
 }
 
+static enum status read_text(void *context, uint64_t offset, void *into, size_t n,
+                             struct error *err)
+{
+    (void)err;
+    memcpy(into, (const char *)context + offset, n);
+    return ST_OK;
+}
+
+enum status s3_text_body(char *text, struct exchange_body *body,
+                         struct sha256_digest *digest, struct error *err)
+{
+    struct sha256 *sha = NULL;
+    enum status st = sha256_create(&sha, err);
+
+    if (st != ST_OK)
+        return st;
+    sha256_update(sha, text, strlen(text));
+    st = sha256_finish(sha, digest, err);
+    sha256_destroy(&sha);
+    *body = (struct exchange_body){
+        .size = strlen(text), .read = read_text, .context = text};
+    return st;
+}
+
 /* ---- objects ---- */
 
 static void add_metadata(struct s3_metadata *out, const char *name, const char *value)

@@ -59,6 +59,10 @@ struct s3_store *s3_store_of(struct object_session *session);
 enum status s3_call(struct s3_session *session, const struct s3_call *call,
                     struct exchange_response *response, struct error *err) MUST_CHECK;
 
+/* A body out of a text that outlives it, and its digest. */
+enum status s3_text_body(char *text, struct exchange_body *body,
+                         struct sha256_digest *digest, struct error *err) MUST_CHECK;
+
 /* Host and path for store->settings.region and the bucket, and a signer for it. */
 enum status s3_aim(struct s3_session *session, struct error *err) MUST_CHECK;
 

@@ -6,6 +6,7 @@
 #include "common/units.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,8 +87,9 @@ struct part_page {
     object_part_visit *visit;
     void *context;
     struct object_part part;
+    unsigned number_max;
     bool truncated;
-    char next[16];
+    uint64_t next;
     enum status status;
     struct error *err;
 };
@@ -98,7 +100,7 @@ static void take_part(void *context, const char *path, const char *text)
     uint64_t number = 0;
 
     if (strcmp(path, "ListPartsResult/Part/PartNumber") == 0) {
-        if (units_parse_count(text, &number) && number <= s3_store_parts_max())
+        if (units_parse_count(text, &number) && number <= page->number_max)
             page->part.number = (unsigned)number;
     } else if (strcmp(path, "ListPartsResult/Part/Size") == 0) {
         if (!units_parse_count(text, &page->part.size))
@@ -112,7 +114,8 @@ static void take_part(void *context, const char *path, const char *text)
     } else if (strcmp(path, "ListPartsResult/IsTruncated") == 0) {
         page->truncated = strcmp(text, "true") == 0;
     } else if (strcmp(path, "ListPartsResult/NextPartNumberMarker") == 0) {
-        xml_copy(page->next, sizeof page->next, text);
+        if (!units_parse_count(text, &page->next))
+            page->truncated = false;
     }
 }
 
@@ -120,19 +123,23 @@ enum status s3_parts(struct object_session *base, const char *key, const char *u
                      object_part_visit *visit, void *context, struct error *err)
 {
     struct s3_session *session = (struct s3_session *)base;
-    struct part_page page = {.visit = visit, .context = context, .err = err};
-    char query[S3_QUERY_SIZE], marker[16] = "0";
+    struct part_page page = {.visit = visit,
+                             .context = context,
+                             .number_max = base->store->limits.parts,
+                             .err = err};
+    char query[S3_QUERY_SIZE];
     struct exchange_response response;
     const struct s3_call call = {.method = "GET", .key = key, .query = query};
+    uint64_t marker;
     enum status st;
 
     do {
         struct text text;
 
+        marker = page.next;
         page.truncated = false;
-        page.next[0] = '\0';
         text_init(&text, query, sizeof query);
-        text_format(&text, "max-parts=%d&part-number-marker=%s&uploadId=",
+        text_format(&text, "max-parts=%d&part-number-marker=%" PRIu64 "&uploadId=",
                     PARTS_PER_PAGE, marker);
         text_percent(&text, upload, TEXT_WORD);
         st = s3_call(session, &call, &response, err);
@@ -142,10 +149,7 @@ enum status s3_parts(struct object_session *base, const char *key, const char *u
             st = xml_read(response.body, response.body_length, take_part, &page, err);
         if (st == ST_OK)
             st = page.status;
-        if (strcmp(marker, page.next) == 0) /* no progress: do not ask for ever */
-            break;
-        strcpy(marker, page.next);
-    } while (st == ST_OK && page.truncated && *marker);
+    } while (st == ST_OK && page.truncated && page.next > marker);
     return st;
 }
 
@@ -154,7 +158,191 @@ struct upload_page {
     void *context;
     char key[OBJECT_KEY_SIZE], upload[OBJECT_UPLOAD_SIZE];
     char next_key[OBJECT_KEY_SIZE], next_upload[OBJECT_UPLOAD_SIZE];
-    unsigned seen;
+    bool truncated;
     enum status status;
     struct error *err;
 };
+
+static void take_upload(void *context, const char *path, const char *text)
+{
+    static const char root[] = "ListMultipartUploadsResult/";
+    struct upload_page *page = context;
+
+    if (strncmp(path, root, sizeof root - 1) != 0)
+        return;
+    path += sizeof root - 1;
+    if (strcmp(path, "Upload/Key") == 0) {
+        xml_copy(page->key, sizeof page->key, text);
+    } else if (strcmp(path, "Upload/UploadId") == 0) {
+        xml_copy(page->upload, sizeof page->upload, text);
+    } else if (strcmp(path, "Upload") == 0) {
+        if (page->status == ST_OK && *page->key && *page->upload)
+            page->status =
+                page->visit(page->context, page->key, page->upload, page->err);
+        page->key[0] = page->upload[0] = '\0';
+    } else if (strcmp(path, "NextKeyMarker") == 0) {
+        xml_copy(page->next_key, sizeof page->next_key, text);
+    } else if (strcmp(path, "NextUploadIdMarker") == 0) {
+        xml_copy(page->next_upload, sizeof page->next_upload, text);
+    } else if (strcmp(path, "IsTruncated") == 0) {
+        page->truncated = strcmp(text, "true") == 0;
+    }
+}
+
+static bool uploads_query(char out[S3_QUERY_SIZE * 2], const struct upload_page *page,
+                          const char *prefix)
+{
+    struct text text;
+
+    text_init(&text, out, S3_QUERY_SIZE * 2);
+    if (*page->next_key) {
+        text_add(&text, "key-marker=");
+        text_percent(&text, page->next_key, TEXT_WORD);
+        text_add(&text, "&");
+    }
+    text_format(&text, "max-uploads=%d&prefix=", UPLOADS_PER_PAGE);
+    text_percent(&text, prefix, TEXT_WORD);
+    if (*page->next_upload) {
+        text_add(&text, "&upload-id-marker=");
+        text_percent(&text, page->next_upload, TEXT_WORD);
+    }
+    text_add(&text, "&uploads=");
+    return !text.overflow;
+}
+
+enum status s3_uploads(struct object_session *base, const char *prefix,
+                       object_upload_visit *visit, void *context, struct error *err)
+{
+    struct s3_session *session = (struct s3_session *)base;
+    struct upload_page page = {.visit = visit, .context = context, .err = err};
+    char query[S3_QUERY_SIZE * 2], before[OBJECT_KEY_SIZE + OBJECT_UPLOAD_SIZE];
+    char after[sizeof before] = "";
+    struct exchange_response response;
+    const struct s3_call call = {.method = "GET", .query = query};
+    enum status st;
+
+    do {
+        strcpy(before, after);
+        page.truncated = false;
+        if (!uploads_query(query, &page, prefix))
+            return error_set(err, ST_INVALID, "list uploads: prefix too long");
+        st = s3_call(session, &call, &response, err);
+        if (st == ST_OK)
+            st = xml_read(response.body, response.body_length, take_upload, &page, err);
+        if (st == ST_OK)
+            st = page.status;
+        snprintf(after, sizeof after, "%s%s", page.next_key, page.next_upload);
+    } while (st == ST_OK && page.truncated && strcmp(before, after) != 0);
+    return st;
+}
+
+/* ---- finish, abort ---- */
+
+/* *document is the caller's to free. */
+static enum status list_receipts(char **document, size_t *size,
+                                 const struct object_part *parts, unsigned count,
+                                 struct error *err)
+{
+    FILE *to = open_memstream(document, size);
+    bool failed;
+
+    if (!to)
+        return error_sys(err, errno, "finish a multipart upload");
+    fputs("<CompleteMultipartUpload>", to);
+    for (unsigned i = 0; i < count; i++) {
+        fprintf(to, "<Part><PartNumber>%u</PartNumber><ETag>", parts[i].number);
+        for (const char *p = parts[i].receipt; *p; p++) {
+            if (*p == '"')
+                fputs("&quot;", to);
+            else if (*p != '<' && *p != '>' && *p != '&')
+                fputc(*p, to);
+        }
+        fputs("</ETag></Part>", to);
+    }
+    fputs("</CompleteMultipartUpload>", to);
+    failed = ferror(to);
+    if (fclose(to) != 0 || failed)
+        return error_sys(err, ENOMEM, "finish a multipart upload");
+    return ST_OK;
+}
+
+static void take_root(void *context, const char *path, const char *text)
+{
+    bool *completed = context;
+
+    (void)text;
+    if (strcmp(path, "CompleteMultipartUploadResult") == 0)
+        *completed = true;
+}
+
+/* The last answer may have been lost: then the upload is gone and the object is there.
+ */
+static enum status was_finished(struct object_session *session, const char *key,
+                                const struct object_description *description,
+                                struct error *err)
+{
+    struct object_description found;
+    struct error ignored;
+    enum status st = session->store->ops->look(session, key, &found, &ignored);
+
+    if (st == ST_OK && found.size == description->size && found.has_digest &&
+        sha256_equal(&found.digest, &description->digest))
+        return ST_OK;
+    return error_set(err, ST_REFUSED, "the store has forgotten the multipart upload");
+}
+
+enum status s3_finish(struct object_session *base, const char *key, const char *upload,
+                      const struct object_description *description,
+                      const struct object_part *parts, unsigned count,
+                      struct error *err)
+{
+    struct s3_session *session = (struct s3_session *)base;
+    char *document = NULL, query[S3_QUERY_SIZE];
+    struct exchange_response response;
+    struct sha256_digest digest;
+    struct exchange_body body;
+    struct s3_call call = {
+        .method = "POST", .key = key, .query = query, .body = &body, .digest = &digest};
+    bool completed = false;
+    struct text text;
+    size_t size = 0;
+    enum status st;
+
+    text_init(&text, query, sizeof query);
+    text_add(&text, "uploadId=");
+    text_percent(&text, upload, TEXT_WORD);
+    st = list_receipts(&document, &size, parts, count, err);
+    if (st == ST_OK)
+        st = s3_text_body(document, &body, &digest, err);
+    if (st == ST_OK)
+        st = s3_call(session, &call, &response, err);
+    free(document);
+    if (st != ST_OK && base->answer.http_status == 404)
+        return was_finished(base, key, description, err);
+    if (st != ST_OK)
+        return st;
+    /* S3 sends 200 before it knows: the document has the last word. */
+    if (xml_read(response.body, response.body_length, take_root, &completed, err) ==
+            ST_OK &&
+        completed)
+        return ST_OK;
+    st = s3_explain(session, &call, &response, err);
+    return *base->answer.code ? st : error_set(err, ST_AGAIN, "unclear answer");
+}
+
+enum status s3_abort(struct object_session *base, const char *key, const char *upload,
+                     struct error *err)
+{
+    struct s3_session *session = (struct s3_session *)base;
+    char query[S3_QUERY_SIZE];
+    struct exchange_response response;
+    const struct s3_call call = {.method = "DELETE", .key = key, .query = query};
+    struct text text;
+    enum status st;
+
+    text_init(&text, query, sizeof query);
+    text_add(&text, "uploadId=");
+    text_percent(&text, upload, TEXT_WORD);
+    st = s3_call(session, &call, &response, err);
+    return st != ST_OK && base->answer.http_status == 404 ? ST_OK : st;
+}

@@ -43,56 +43,25 @@ static enum status ask_for_reason(struct s3_session *session, struct error *err)
     return s3_call(session, &call, &response, err);
 }
 
-struct constraint {
-    char text[256];
-    size_t length;
-};
-
-static enum status read_constraint(void *context, uint64_t offset, void *into, size_t n,
-                                   struct error *err)
-{
-    const struct constraint *constraint = context;
-
-    (void)err;
-    memcpy(into, constraint->text + offset, n);
-    return ST_OK;
-}
-
-static enum status digest_of(const void *bytes, size_t n, struct sha256_digest *out,
-                             struct error *err)
-{
-    struct sha256 *sha = NULL;
-    enum status st = sha256_create(&sha, err);
-
-    if (st != ST_OK)
-        return st;
-    sha256_update(sha, bytes, n);
-    st = sha256_finish(sha, out, err);
-    sha256_destroy(&sha);
-    return st;
-}
-
 /* Private is S3's default. us-east-1 must not be named, every other region must. */
 static enum status create_bucket(struct s3_session *session, struct error *err)
 {
     struct s3_store *store = s3_store_of(&session->base);
-    struct constraint constraint = {.text = ""};
-    struct exchange_body body = {.read = read_constraint, .context = &constraint};
+    char constraint[256] = "";
+    struct exchange_body body;
     struct exchange_response response;
     struct sha256_digest digest;
     struct s3_call call = {.method = "PUT", .body = &body, .digest = &digest};
     enum status st;
 
     if (strcmp(store->settings.region, "us-east-1") != 0)
-        snprintf(constraint.text, sizeof constraint.text,
+        snprintf(constraint, sizeof constraint,
                  "<CreateBucketConfiguration "
                  "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
                  "<LocationConstraint>%s</LocationConstraint>"
                  "</CreateBucketConfiguration>",
                  store->settings.region);
-    constraint.length = strlen(constraint.text);
-    body.size = constraint.length;
-    st = digest_of(constraint.text, constraint.length, &digest, err);
+    st = s3_text_body(constraint, &body, &digest, err);
     if (st == ST_OK)
         st = s3_call(session, &call, &response, err);
     if (st != ST_OK && strcmp(session->base.answer.code, "BucketAlreadyOwnedByYou") == 0)

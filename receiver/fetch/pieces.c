@@ -83,10 +83,8 @@ static void announce_locked(struct pieces *p)
 /* Nothing of it is missing any more: its worker may still hold it, the list does not. */
 static void retire_if_done_locked(struct pieces *p, struct piece *piece)
 {
-    if (piece->next == piece->end && piece->listed) {
+    if (piece->next == piece->end && piece->listed)
         list_remove_locked(p, piece);
-        p->shared.version++;
-    }
 }
 
 enum status pieces_create(struct pieces **out, const struct pieces_config *config,
@@ -333,6 +331,7 @@ void pieces_written(struct pieces *p, struct piece *piece, size_t n, uint64_t no
     piece->next += n;
     piece->written += n;
     piece->progress_ns = now_ns;
+    p->shared.version++;
     retire_if_done_locked(p, piece);
     announce_locked(p);
     pthread_mutex_unlock(&p->shared.lock);

@@ -77,7 +77,7 @@ bool pieces_complete(struct pieces *pieces);
 uint64_t pieces_end(struct pieces *pieces);
 uint64_t pieces_missing_bytes(struct pieces *pieces); /* 0 for an unknown end */
 
-/* Counts claims that were completed, for whoever records progress. */
+/* Grows with every write, for whoever records progress. */
 unsigned pieces_version(struct pieces *pieces);
 
 /* What is missing, into out; at most max extents: beyond that the last one is made to

@@ -127,8 +127,7 @@ answers() { # does a server take connections on this port?
 wait_for_server() {
   local attempt
   for ((attempt = 0; attempt < 100; attempt++)); do
-    port=$("$1")
-    if [[ -n $port ]] && answers "$port"; then
+    if answers "$port"; then
       return
     fi
     kill -0 "$server_pid" 2>/dev/null || break
@@ -138,15 +137,20 @@ wait_for_server() {
   fail "the server did not start"
 }
 
-receiver_port() {
-  sed -nE 's|.*listening on http://[^ ,]*:([0-9]+).*|\1|p' "$server_log" | head -n 1
+free_port() {
+  python3 -c 'import socket
+with socket.socket() as s:
+    s.bind(("127.0.0.1", 0))
+    print(s.getsockname()[1])'
 }
 
+# Neither server logs single requests.
 start_receiver() { # strict|relaxed
-  "$build/receiver/blob-receiver" --port 0 --dir "$data" --durability "$1" \
-    --max-blob-size 2GiB 2>"$server_log" &
+  port=$(free_port)
+  "$build/receiver/blob-receiver" --port "$port" --dir "$data" --durability "$1" \
+    --max-blob-size 2GiB --log-level warn 2>"$server_log" &
   server_pid=$!
-  wait_for_server receiver_port
+  wait_for_server
 }
 
 # Stores like the receiver does: a body goes to a hidden file on the same file system
@@ -172,7 +176,7 @@ http {
   client_body_buffer_size 128k;
   client_body_temp_path $data/incoming;
   server {
-    listen 127.0.0.1:$nginx_port;
+    listen 127.0.0.1:$port;
     root $data;
     location / {
       dav_methods PUT;
@@ -184,23 +188,12 @@ http {
 CONF
 }
 
-free_port() {
-  python3 -c 'import socket
-with socket.socket() as s:
-    s.bind(("127.0.0.1", 0))
-    print(s.getsockname()[1])'
-}
-
-nginx_port() {
-  echo "$nginx_port"
-}
-
 start_nginx() {
-  nginx_port=$(free_port)
+  port=$(free_port)
   nginx_configuration >"$dir/nginx.conf"
   nginx -p "$dir" -c "$dir/nginx.conf" -e stderr 2>"$server_log" &
   server_pid=$!
-  wait_for_server nginx_port
+  wait_for_server
 }
 
 stop_server() {
@@ -233,19 +226,32 @@ measure_server() { # SYSTEM SIZE COUNT ROUND [OPTION OF load...]
   stop_server
 }
 
-measure_ingest() { # SIZE COUNT ROUND
-  settle
+measure_relaxed() {
   start_receiver relaxed
   measure_server relaxed "$@"
-  settle
+}
+
+measure_nginx() {
   start_nginx
   measure_server nginx "$@" --prefix "/$(date -u +%FT%H)/" --suffix .bin
-  settle
+}
+
+measure_strict() {
   start_receiver strict
   measure_server strict "$@"
-  settle
+}
+
+measure_floor() {
   record floor "$1" "$3" "$("$build/scripts/bench/floor" --dir "$data/floor" \
     --size "$1" --count "$2" --threads "$connections" --duration "${seconds}s")" 0 0
+}
+
+measure_ingest() { # SIZE COUNT ROUND: another one begins in each round
+  local systems=(relaxed nginx strict floor) i
+  for i in 0 1 2 3; do
+    settle
+    "measure_${systems[($3 + i) % 4]}" "$@"
+  done
 }
 
 measure_huge() {
@@ -289,8 +295,13 @@ done
 if [[ -n $out ]]; then
   cp "$results" "$out"
 fi
+
+device=$(df --output=source "$dir" | tail -n 1)
+file_system=$(df --output=fstype "$dir" | tail -n 1)
+if [[ $file_system == ext[34] ]] && [[ ! -e /proc/fs/jbd2/${device##*/}-8 ]]; then
+  file_system+=' (no journal)'
+fi
 echo "$(nproc) cores ($(sed -n 's/^model name\t*: //p' /proc/cpuinfo | head -n 1))," \
-  "$(stat -f -c %T "$dir") on $(df --output=source "$dir" | tail -n 1)," \
-  "Linux $(uname -r), $(nginx -v 2>&1 | sed 's/.*: //')," \
+  "$file_system on $device, Linux $(uname -r), $(nginx -v 2>&1 | sed 's/.*: //')," \
   "$connections connections, $workers workers, median of $rounds."
 python3 "$here/table.py" "$results"

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/blob_file.h"
 #include "scratch.h"
+#include "syscall_fault.h"
 #include "unit.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/xattr.h>
 
@@ -255,6 +257,26 @@ START_TEST(the_probe_reports_a_place_where_nothing_can_be_written)
 }
 END_TEST
 
+static int probe_in_vain(void)
+{
+    struct error err;
+
+    if (blob_file_probe_attributes(scratch.dir_fd, &err) != ST_INVALID)
+        return 1;
+    if (strstr(err.text, " file system ") == NULL ||
+        strstr(err.text, " keeps no user attributes") == NULL)
+        return 2;
+    return 0;
+}
+
+START_TEST(the_probe_names_a_file_system_without_attributes)
+{
+    const struct syscall_fault fault = {.number = SYS_fsetxattr, .sys = EOPNOTSUPP};
+
+    syscall_fault_run(&fault, probe_in_vain);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("blob_file");
@@ -276,6 +298,7 @@ int main(void)
     tcase_add_test(cases, a_file_longer_than_one_read_is_hashed_whole);
     tcase_add_test(cases, reading_what_cannot_be_read_is_an_error);
     tcase_add_test(cases, the_probe_accepts_a_good_file_system_and_leaves_nothing);
+    tcase_add_test(cases, the_probe_names_a_file_system_without_attributes);
     tcase_add_test(cases, the_probe_reports_a_place_where_nothing_can_be_written);
     return unit_run(suite);
 }

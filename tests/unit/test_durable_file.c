@@ -1,20 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/durable_file.h"
 #include "scratch.h"
+#include "syscall_fault.h"
 #include "unit.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <stddef.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <sys/xattr.h>
 
 static struct scratch scratch;
@@ -232,53 +226,61 @@ START_TEST(a_directory_that_is_gone_is_an_error)
 }
 END_TEST
 
-/* Makes renameat2 answer as a file system that does not know its flags. */
-static bool break_renameat2(void)
+static int publish_twice(void)
 {
-    struct sock_filter program[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_renameat2, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    struct sock_fprog filter = {.len = COUNT_OF(program), .filter = program};
-
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
-}
-
-/* In a process of its own: a filter cannot be taken off again. */
-static int publish_twice_without_renameat2(void)
-{
-    struct durable_file *first = create(1), *second = create(1);
+    struct durable_file *first = NULL, *second = NULL;
     struct error err;
 
-    if (!break_renameat2())
-        return 77;
-    write_text(first, "first");
-    if (durable_file_publish(&first, scratch.dir_fd, "blob", &err) != ST_OK)
+    if (durable_file_create(&first, scratch.dir_fd, &err) != ST_OK ||
+        durable_file_create_named(&second, scratch.dir_fd, &err) != ST_OK)
         return 1;
-    if (durable_file_publish(&second, scratch.dir_fd, "blob", &err) != ST_REFUSED)
+    if (durable_file_write(second, "good", 4, &err) != ST_OK)
         return 2;
-    durable_file_discard(&second);
+    if (durable_file_publish(&second, scratch.dir_fd, "blob", &err) != ST_OK)
+        return 3;
+    if (durable_file_publish(&first, scratch.dir_fd, "blob", &err) != ST_REFUSED)
+        return 4;
+    durable_file_discard(&first);
     return 0;
 }
 
-START_TEST(publish_needs_no_rename_flags)
-{
-    int outcome = -1;
-    pid_t child = fork();
+static const struct syscall_fault lacking[] = {
+    {.number = SYS_renameat2, .sys = EINVAL},
+    {.number = SYS_renameat2, .sys = ENOSYS},
+    {.number = SYS_openat, .argument = 2, .mask = O_TMPFILE, .sys = EOPNOTSUPP},
+    {.number = SYS_openat, .argument = 2, .mask = O_TMPFILE, .sys = EISDIR},
+};
 
-    ck_assert_int_ge(child, 0);
-    if (child == 0)
-        _exit(publish_twice_without_renameat2());
-    ck_assert_int_eq(waitpid(child, &outcome, 0), child);
-    ck_assert(WIFEXITED(outcome));
-    if (WEXITSTATUS(outcome) == 77)
-        return; /* no seccomp here */
-    ck_assert_int_eq(WEXITSTATUS(outcome), 0);
-    assert_content("blob", "first");
+START_TEST(a_file_system_that_lacks_the_newer_calls_will_do)
+{
+    syscall_fault_run(&lacking[_i], publish_twice);
+
+    assert_content("blob", "good");
     ck_assert_uint_eq(entries(""), 1);
+}
+END_TEST
+
+static int fail_to_sync(void)
+{
+    struct durable_file *file = NULL;
+    struct error err;
+
+    if (durable_file_create(&file, scratch.dir_fd, &err) != ST_OK)
+        return 1;
+    if (durable_file_sync(file, &err) != ST_SYSTEM || err.sys != EIO ||
+        strcmp(err.text, "fsync: Input/output error") != 0)
+        return 2;
+    if (durable_directory_sync(scratch.dir_fd, &err) != ST_SYSTEM || err.sys != EIO)
+        return 3;
+    durable_file_discard(&file);
+    return 0;
+}
+
+START_TEST(a_failing_disk_is_reported)
+{
+    const struct syscall_fault fault = {.number = SYS_fsync, .sys = EIO};
+
+    syscall_fault_run(&fault, fail_to_sync);
 }
 END_TEST
 
@@ -325,7 +327,9 @@ int main(void)
                         kinds);
     tcase_add_loop_test(cases, an_attribute_the_file_system_refuses_is_named, 0, kinds);
     tcase_add_loop_test(cases, a_directory_that_is_gone_is_an_error, 0, kinds);
-    tcase_add_test(cases, publish_needs_no_rename_flags);
+    tcase_add_loop_test(cases, a_file_system_that_lacks_the_newer_calls_will_do, 0,
+                        COUNT_OF(lacking));
+    tcase_add_test(cases, a_failing_disk_is_reported);
     tcase_add_test(cases, sweep_removes_hidden_files_and_nothing_else);
     return unit_run(suite);
 }

@@ -202,10 +202,10 @@ START_TEST(nesting_ends_at_32)
 {
     char text[256] = "{\"k\":\"v\",\"a\":", out[8];
     size_t used = strlen(text);
-    int arrays = _i - 1; /* the object is the first level */
+    size_t arrays = (size_t)_i - 1; /* the object is the first level */
 
-    memset(text + used, '[', (size_t)arrays);
-    memset(text + used + arrays, ']', (size_t)arrays);
+    memset(text + used, '[', arrays);
+    memset(text + used + arrays, ']', arrays);
     strcpy(text + used + 2 * arrays, "}");
 
     ck_assert_int_eq(json_find_string(text, strlen(text), "k", out, sizeof(out)),

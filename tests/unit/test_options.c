@@ -363,7 +363,7 @@ static const char help_text[] =
 START_TEST(help_fits_80_columns_and_lines_up)
 {
     static const char *const spellings[] = {"--help", "-h", "--he"};
-    struct scratch scratch;
+    struct scratch scratch = {.dir_fd = -1};
     char path[300], out[OUTPUT_SIZE];
     struct error err;
 
@@ -381,7 +381,7 @@ END_TEST
 
 START_TEST(version_is_one_line_with_the_program_and_its_sha256)
 {
-    struct scratch scratch;
+    struct scratch scratch = {.dir_fd = -1};
     char path[300], out[OUTPUT_SIZE], tail[64];
     struct error err;
 
@@ -408,7 +408,7 @@ END_TEST
 
 START_TEST(a_bad_variable_does_not_hide_the_help)
 {
-    struct scratch scratch;
+    struct scratch scratch = {.dir_fd = -1};
     char path[300], out[OUTPUT_SIZE];
     struct error err;
 

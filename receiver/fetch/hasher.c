@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+#include "receiver/fetch/hasher.h"
+
+#include "common/crew.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum {
+    SLICE_BYTES = 256 * 1024, /* stays in the second-level cache */
+    WRITE_BACK_BYTES = 8 * 1024 * 1024,
+};
+
+struct hasher {
+    struct hasher_config config;
+    struct crew *crew;
+    struct sha256 *sha;
+    struct md5 md5;
+    uint64_t hashed, written_back;
+    enum status st;
+    struct error err;
+    uint8_t slice[SLICE_BYTES];
+};
+
+static enum status hash_until(struct hasher *h, uint64_t frontier)
+{
+    while (h->hashed < frontier) {
+        uint64_t left = frontier - h->hashed;
+        size_t n = left < SLICE_BYTES ? (size_t)left : SLICE_BYTES;
+        enum status st = part_read(h->config.part, h->slice, n, h->hashed, &h->err);
+
+        if (st != ST_OK)
+            return st;
+        sha256_update(h->sha, h->slice, n);
+        if (h->config.want_md5)
+            md5_update(&h->md5, h->slice, n);
+        h->hashed += n;
+        if (h->config.write_back && h->hashed - h->written_back >= WRITE_BACK_BYTES) {
+            part_start_writeback(h->config.part, h->written_back,
+                                 h->hashed - h->written_back);
+            h->written_back = h->hashed;
+        }
+    }
+    return ST_OK;
+}
+
+static void follow(void *context, unsigned index)
+{
+    struct hasher *h = context;
+    bool last = false;
+
+    (void)index;
+    while (h->st == ST_OK && !last) {
+        uint64_t frontier = pieces_wait_frontier(h->config.pieces, h->hashed,
+                                                 SLICE_BYTES, &last);
+
+        if (last && !pieces_complete(h->config.pieces))
+            h->st = error_set(&h->err, ST_CLOSED, "abandoned");
+        else
+            h->st = hash_until(h, frontier);
+    }
+}
+
+enum status hasher_start(struct hasher **out, const struct hasher_config *config,
+                         struct error *err)
+{
+    struct hasher *h = calloc(1, sizeof *h);
+    enum status st;
+
+    if (h == NULL)
+        return error_sys(err, ENOMEM, "start hashing");
+    h->config = *config;
+    md5_init(&h->md5);
+    st = sha256_create(&h->sha, err);
+    if (st == ST_OK)
+        st = crew_start(&h->crew, "hash", 1, follow, h, err);
+    if (st != ST_OK) {
+        sha256_destroy(&h->sha);
+        free(h);
+        return st;
+    }
+    *out = h;
+    return ST_OK;
+}
+
+enum status hasher_stop(struct hasher **hasher, struct hashes *out, struct error *err)
+{
+    struct hasher *h = *hasher;
+    enum status st;
+
+    crew_join(&h->crew);
+    st = h->st;
+    if (st != ST_OK) {
+        *err = h->err;
+    } else {
+        st = sha256_finish(h->sha, &out->sha256, err);
+        if (st == ST_OK && h->config.want_md5)
+            md5_finish(&h->md5, out->md5);
+    }
+    sha256_destroy(&h->sha);
+    free(h);
+    *hasher = NULL;
+    return st;
+}

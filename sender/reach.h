@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * reach -- waits until the receiver answers at all, before blobs are made for it.
+ *
+ * A mistyped port is then one clear line, not a dead letter for every blob; a receiver
+ * that is about to start is waited for.
+ * Errors:  ST_CLOSED when `stop` was set; otherwise what the last attempt ended with.
+ * Threads: any.
+ */
+#ifndef SENDER_REACH_H
+#define SENDER_REACH_H
+
+#include "common/latch.h"
+#include "common/retry.h"
+#include "common/status.h"
+
+#include <stdint.h>
+
+struct reach_config {
+    const char *url; /* any answer of it will do, whatever its status */
+    uint64_t timeout_ms;
+    struct retry_policy retry;
+    struct latch *stop;
+};
+
+enum status reach_wait(const struct reach_config *config, struct error *err) MUST_CHECK;
+
+#endif
