@@ -32,6 +32,7 @@ struct leg {
 
     uint64_t sent;                          /* bytes of the body handed to libcurl */
     uint64_t window_start_ns, window_bytes; /* of the stall watch */
+    bool headers_ended; /* of the last answer, interim ones included */
     bool answered, redirected;
     struct exchange_response response;
     struct error failure; /* of a callback; ST_OK: none */
@@ -130,6 +131,16 @@ static enum status begin_answer(struct exchange *exchange)
     if (leg->redirected || !sink || !sink->begin)
         return ST_OK;
     return sink->begin(sink->context, exchange, &leg->response, &leg->failure);
+}
+
+/* libcurl takes an answer that ends amid its headers for a whole one. */
+static size_t see_header(char *line, size_t size, size_t count, void *context)
+{
+    struct leg *leg = ((struct exchange *)context)->leg;
+    size_t n = size * count;
+
+    leg->headers_ended = n > 0 && (line[0] == '\r' || line[0] == '\n');
+    return n;
 }
 
 static size_t write_answer(char *bytes, size_t size, size_t count, void *context)
@@ -233,6 +244,8 @@ static CURLcode configure(struct exchange *exchange)
     curl_easy_setopt(curl, CURLOPT_SEEKDATA, exchange);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, write_answer);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, exchange);
+    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, see_header);
+    curl_easy_setopt(curl, CURLOPT_HEADERDATA, exchange);
     curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, watch);
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, exchange);
     for (size_t i = 0; i < sizeof strings / sizeof strings[0]; i++) {
@@ -493,6 +506,11 @@ static enum status conclude(struct exchange *exchange, CURLcode code, struct err
     long status = 0;
 
     curl_easy_getinfo(exchange->curl, CURLINFO_RESPONSE_CODE, &status);
+    if (code == CURLE_OK && !leg->answered && !leg->headers_ended) {
+        code = CURLE_PARTIAL_FILE;
+        snprintf(exchange->curl_text, sizeof exchange->curl_text,
+                 "the answer ended amid its headers");
+    }
     if (code == CURLE_OK || is_cut_refusal(leg, code, status)) {
         if (!leg->answered && begin_answer(exchange) != ST_OK) {
             *err = leg->failure;

@@ -29,3 +29,26 @@ uint64_t retry_delay_ms(const struct retry_policy *policy, unsigned attempt,
         ceiling = UINT32_MAX - 1;
     return floor + randombytes_uniform((uint32_t)ceiling + 1);
 }
+
+enum { TENTHS = 10 };
+
+void retry_budget_init(struct retry_budget *budget, unsigned retries)
+{
+    budget->full = (long long)retries * TENTHS;
+    atomic_init(&budget->left, budget->full);
+}
+
+/* Threads may overfill it between them, by a tenth each: no harm. */
+void retry_budget_earn(struct retry_budget *budget)
+{
+    if (atomic_load_explicit(&budget->left, memory_order_relaxed) < budget->full)
+        atomic_fetch_add_explicit(&budget->left, 1, memory_order_relaxed);
+}
+
+bool retry_budget_spend(struct retry_budget *budget)
+{
+    if (atomic_fetch_sub(&budget->left, TENTHS) >= TENTHS)
+        return true;
+    atomic_fetch_add(&budget->left, TENTHS);
+    return false;
+}

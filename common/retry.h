@@ -6,12 +6,18 @@
  * a floor, itself capped, with the jitter on top, so that a fleet does not return at
  * the same instant.
  * Units:   milliseconds; attempt counts from 1 (the one that just failed).
- * Threads: pure but for the random source (libsodium's).
- * Source:  "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
+ * Budget:  a process that fails everywhere must not multiply its own load: retries are
+ *          paid from a budget that successes fill, one retry for ten of them.
+ * Threads: delays are pure but for the random source (libsodium's); a budget may be
+ *          used from any thread.
+ * Source:  "Exponential Backoff And Jitter", AWS Architecture Blog, 2015; retry budgets
+ *          of Finagle.
  */
 #ifndef COMMON_RETRY_H
 #define COMMON_RETRY_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct retry_policy {
@@ -26,5 +32,14 @@ uint64_t retry_ceiling_ms(const struct retry_policy *policy, unsigned attempt);
 /* retry_after_ms: 0 when the peer named none. */
 uint64_t retry_delay_ms(const struct retry_policy *policy, unsigned attempt,
                         uint64_t retry_after_ms);
+
+struct retry_budget {
+    long long full;    /* these two in tenths of a retry */
+    atomic_llong left; /* starts full */
+};
+
+void retry_budget_init(struct retry_budget *budget, unsigned retries);
+void retry_budget_earn(struct retry_budget *budget);  /* after a success */
+bool retry_budget_spend(struct retry_budget *budget); /* false: do not retry */
 
 #endif

@@ -3,17 +3,20 @@
 
 #include "common/digest_field.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
 static const struct spelling {
     const char *header;
     enum digest_field_verdict (*parse)(const char *, size_t, struct digest_field *);
-} spellings[CLAIMS_MAX] = {
+} spellings[] = {
     {"Repr-Digest", digest_field_parse},
     {"Content-Digest", digest_field_parse},
     {"X-SHA256", digest_field_parse_hex},
 };
+
+enum { SPELLINGS = sizeof(spellings) / sizeof(spellings[0]) };
 
 static bool read_one(struct claims *claims, struct request *request,
                      const struct spelling *spelling, bool trailer)
@@ -21,9 +24,14 @@ static bool read_one(struct claims *claims, struct request *request,
     struct digest_field field;
     char value[1024];
 
-    if (claims->count == CLAIMS_MAX ||
-        !request_list(request, spelling->header, trailer, value, sizeof(value)))
-        return true;
+    if (!request_list(request, spelling->header, trailer, value, sizeof(value))) {
+        if (value[0] == '\0')
+            return true;
+        reply_digest_invalid(&request->reply, spelling->header,
+                             "the field is too long");
+        return false;
+    }
+    assert(claims->count < CLAIMS_MAX);
     switch (spelling->parse(value, strlen(value), &field)) {
     case DIGEST_FIELD_OK:
         claims->claim[claims->count].header = spelling->header;
@@ -41,7 +49,7 @@ static bool read_one(struct claims *claims, struct request *request,
 
 static bool read_all(struct claims *claims, struct request *request, bool trailer)
 {
-    for (size_t i = 0; i < CLAIMS_MAX; i++)
+    for (size_t i = 0; i < SPELLINGS; i++)
         if (!read_one(claims, request, &spellings[i], trailer))
             return false;
     return true;
@@ -55,7 +63,7 @@ static bool announced(const struct request *request)
     if (!request->chunked ||
         !request_list(request, "Trailer", false, names, sizeof(names)))
         return false;
-    for (size_t i = 0; i < CLAIMS_MAX; i++)
+    for (size_t i = 0; i < SPELLINGS; i++)
         if (strcasestr(names, spellings[i].header))
             return true;
     return false;

@@ -18,7 +18,7 @@ struct claim {
     struct sha256_digest digest;
 };
 
-enum { CLAIMS_MAX = 3 };
+enum { CLAIMS_MAX = 6 }; /* three headers, three trailers */
 
 struct claims { /* zero-initialise */
     struct claim claim[CLAIMS_MAX];

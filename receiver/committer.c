@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "receiver/committer.h"
 
-#include "common/crew.h"
-#include "common/queue.h"
-
 #include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-/* Enough that a group of one directory sync can hold every connection of a busy
- * receiver; what does not fit waits for the next group. */
-enum { NAMED_CAPACITY = 4096, GROUP_MAX = 1024 };
 
 const char *const durability_names[] = {"strict", "relaxed", NULL};
 
@@ -20,23 +14,36 @@ struct committer {
     struct store *store;
     struct jobs *jobs;
     enum durability durability;
-    struct queue *named; /* commits whose directory is not synced yet */
-    struct crew *syncer; /* one thread */
     atomic_bool broken;
+    struct {                  /* commits whose directory is not synced yet */
+        pthread_mutex_t lock; /* guards everything in here */
+        struct commit *first, **last;
+        bool has_leader; /* who has store_sync_shard to itself */
+    } named;
 };
 
-static bool is_full(int sys)
+/* A full disk, or no descriptor to sync a directory with. */
+static bool passes(int sys)
 {
-    return sys == ENOSPC || sys == EDQUOT || sys == EFBIG;
+    return sys == ENOSPC || sys == EDQUOT || sys == EFBIG || sys == EMFILE ||
+           sys == ENFILE || sys == ENOMEM;
 }
 
-/* A full disk is told to the client and passes; any other failed sync means that what
- * the kernel says about this file system can no longer be believed. */
+/* What passes is told to the client; any other failed sync means that what the kernel
+ * says about this file system can no longer be believed. */
 static enum status sync_failed(struct committer *committer, const struct error *err)
 {
-    if (!is_full(err->sys))
+    if (!passes(err->sys))
         atomic_store(&committer->broken, true);
     return err->status;
+}
+
+/* Before every sync: the kernel reports a failure once and then forgets it. */
+static enum status check_disk(const struct committer *committer, struct error *err)
+{
+    if (committer_broken(committer))
+        return error_sys(err, EIO, "an earlier sync failed");
+    return ST_OK;
 }
 
 static void finish(struct commit *commit, enum status result)
@@ -44,6 +51,22 @@ static void finish(struct commit *commit, enum status result)
     durable_file_discard(&commit->file);
     commit->result = result;
     commit->done(commit);
+}
+
+static enum status vanished(struct commit *commit)
+{
+    return error_set(&commit->error, ST_AGAIN, "the stored blob vanished meanwhile");
+}
+
+/* It may have been stored under relaxed durability, or a moment ago. */
+static enum status sync_stored(struct committer *committer, int fd, struct error *err)
+{
+    enum status st = check_disk(committer, err);
+
+    if (st != ST_OK || fsync(fd) == 0)
+        return st;
+    (void)error_sys(err, errno, "sync the stored blob");
+    return sync_failed(committer, err);
 }
 
 /* The id is taken: by the same bytes, or by others? */
@@ -56,18 +79,15 @@ static enum status compare_stored(struct committer *committer, struct commit *co
 
     st = store_find(committer->store, &commit->id, &fd, &info, err);
     if (st == ST_END)
-        return error_set(err, ST_AGAIN, "the stored blob vanished meanwhile");
+        return vanished(commit);
     if (st != ST_OK)
         return st;
     if (!info.has_digest)
         st = blob_file_digest(fd, &info.digest, err);
     if (st == ST_OK && !sha256_equal(&info.digest, &commit->digest))
         st = ST_REFUSED;
-    /* It may have been stored under relaxed durability, or a moment ago. */
-    if (st == ST_OK && committer->durability == DURABILITY_STRICT && fsync(fd) != 0) {
-        (void)error_sys(err, errno, "sync the stored blob");
-        st = sync_failed(committer, err);
-    }
+    if (st == ST_OK && committer->durability == DURABILITY_STRICT)
+        st = sync_stored(committer, fd, err);
     close(fd);
     return st == ST_OK ? ST_END : st;
 }
@@ -80,6 +100,9 @@ static enum status sync_and_name(struct committer *committer, struct commit *com
     if (!commit->file)
         return compare_stored(committer, commit);
     if (committer->durability == DURABILITY_STRICT) {
+        st = check_disk(committer, err);
+        if (st != ST_OK)
+            return st;
         st = durable_file_sync(commit->file, err);
         if (st != ST_OK)
             return sync_failed(committer, err);
@@ -90,34 +113,40 @@ static enum status sync_and_name(struct committer *committer, struct commit *com
     return st;
 }
 
-/* First stage, on a crew thread. */
-static void run(struct job *job)
+/* Splits the commits of the first one's shard off the list, in order. */
+static struct commit *take_shard(struct commit **list, struct store_shard *shard)
 {
-    struct commit *commit = (struct commit *)job;
-    struct committer *committer = commit->committer;
-    enum status st = sync_and_name(committer, commit);
-    void *handle = commit;
+    struct commit *same = NULL, **last = &same;
 
-    if ((st != ST_OK && st != ST_END) || committer->durability == DURABILITY_RELAXED) {
-        finish(commit, st);
-        return;
+    *shard = store_shard_of(&(*list)->id);
+    while (*list) {
+        struct store_shard other = store_shard_of(&(*list)->id);
+
+        if (strcmp(other.path, shard->path) != 0) {
+            list = &(*list)->next;
+            continue;
+        }
+        *last = *list;
+        *list = (*list)->next;
+        last = &(*last)->next;
+        *last = NULL;
     }
-    commit->result = st;
-    if (queue_push(committer->named, &handle) != ST_OK)
-        finish(commit, error_set(&commit->error, ST_CLOSED, "shutting down"));
+    return same;
 }
 
-/* All commits of the group that live in the shard of its first one. */
-static void sync_shard(struct committer *committer, struct commit **group, size_t n)
+/* One sync of a directory for all that was named in it meanwhile. */
+static void sync_shard(struct committer *committer, const struct store_shard *shard,
+                       struct commit *commit)
 {
-    struct store_shard shard = store_shard_of(&group[0]->id);
     struct error err;
-    enum status st = store_sync_shard(committer->store, &shard, &err);
+    enum status st = check_disk(committer, &err);
 
+    if (st == ST_OK)
+        st = store_sync_shard(committer->store, shard, &err);
     if (st != ST_OK)
         st = sync_failed(committer, &err);
-    for (size_t i = 0; i < n; i++) {
-        struct commit *commit = group[i];
+    while (commit) {
+        struct commit *next = commit->next; /* done may free it */
 
         if (st != ST_OK) {
             if (commit->result == ST_OK)
@@ -126,81 +155,79 @@ static void sync_shard(struct committer *committer, struct commit **group, size_
             commit->result = st;
         }
         finish(commit, commit->result);
+        commit = next;
     }
 }
 
-/* Moves the commits of group[0]'s shard to the front. Returns how many. */
-static size_t gather_shard(struct commit **group, size_t n)
+static void sync_group(struct committer *committer, struct commit *list)
 {
-    struct store_shard shard = store_shard_of(&group[0]->id);
-    size_t same = 1;
+    while (list) {
+        struct store_shard shard;
+        struct commit *same = take_shard(&list, &shard);
 
-    for (size_t i = 1; i < n; i++) {
-        struct store_shard other = store_shard_of(&group[i]->id);
-
-        if (strcmp(other.path, shard.path) == 0) {
-            struct commit *swap = group[same];
-
-            group[same++] = group[i];
-            group[i] = swap;
-        }
+        sync_shard(committer, &shard, same);
     }
-    return same;
 }
 
-/* Second stage. */
-static void sync_directories(void *context, unsigned index)
+/* Whoever comes first leads: it syncs for everybody who gathers while it is at it, and
+ * goes on until nobody is left. The others go back to their next job at once. */
+static void join_group(struct committer *committer, struct commit *commit)
 {
-    struct committer *committer = context;
-    void *jobs[GROUP_MAX];
-    struct commit *group[GROUP_MAX];
-    size_t n;
+    pthread_mutex_lock(&committer->named.lock);
+    commit->next = NULL;
+    *committer->named.last = commit;
+    committer->named.last = &commit->next;
+    if (!committer->named.has_leader) {
+        committer->named.has_leader = true;
+        while (committer->named.first) {
+            struct commit *group = committer->named.first;
 
-    (void)index;
-    while ((n = queue_pop_many(committer->named, jobs, GROUP_MAX)) > 0) {
-        for (size_t i = 0; i < n; i++)
-            group[i] = jobs[i];
-        for (size_t done = 0; done < n;) {
-            size_t same = gather_shard(group + done, n - done);
-
-            sync_shard(committer, group + done, same);
-            done += same;
+            committer->named.first = NULL;
+            committer->named.last = &committer->named.first;
+            pthread_mutex_unlock(&committer->named.lock);
+            sync_group(committer, group);
+            pthread_mutex_lock(&committer->named.lock);
         }
+        committer->named.has_leader = false;
     }
+    pthread_mutex_unlock(&committer->named.lock);
 }
 
-enum status committer_start(struct committer **out, struct store *store,
-                            enum durability durability, struct jobs *jobs,
-                            struct error *err)
+static void run(struct job *job)
+{
+    struct commit *commit = (struct commit *)job;
+    struct committer *committer = commit->committer;
+    enum status st = sync_and_name(committer, commit);
+
+    commit->result = st;
+    if ((st == ST_OK || st == ST_END) && committer->durability == DURABILITY_STRICT)
+        join_group(committer, commit);
+    else
+        finish(commit, st);
+}
+
+enum status committer_create(struct committer **out, struct store *store,
+                             enum durability durability, struct jobs *jobs,
+                             struct error *err)
 {
     struct committer *committer = calloc(1, sizeof(*committer));
-    enum status st;
 
     if (!committer)
-        return error_sys(err, ENOMEM, "start the committer");
+        return error_sys(err, ENOMEM, "create the committer");
     committer->store = store;
     committer->jobs = jobs;
     committer->durability = durability;
-    st = queue_create(&committer->named, NAMED_CAPACITY, err);
-    if (st == ST_OK)
-        st = crew_start(&committer->syncer, "sync-dir", 1, sync_directories, committer,
-                        err);
-    if (st != ST_OK) {
-        queue_destroy(&committer->named);
-        free(committer);
-        return st;
-    }
+    pthread_mutex_init(&committer->named.lock, NULL);
+    committer->named.last = &committer->named.first;
     *out = committer;
     return ST_OK;
 }
 
-void committer_stop(struct committer **committer)
+void committer_destroy(struct committer **committer)
 {
     if (!*committer)
         return;
-    queue_close((*committer)->named);
-    crew_join(&(*committer)->syncer);
-    queue_destroy(&(*committer)->named);
+    pthread_mutex_destroy(&(*committer)->named.lock);
     free(*committer);
     *committer = NULL;
 }

@@ -2,16 +2,16 @@
 /*
  * committer -- makes verified blobs durable, many at a time.
  *
- * Two stages that never wait for each other. A crew syncs files in parallel (so the
- * file system's journal folds them into few commits) and gives each its name; one
- * thread takes everything that has been named meanwhile, syncs each directory once for
- * all of it, and reports the whole group. While it syncs, the next group gathers.
+ * Jobs sync files in parallel, so that the file system can fold many into one journal
+ * commit, and give each its name. Then one of them syncs the directory once for all
+ * that were named meanwhile, and reports the whole group; while it does, the next
+ * gathers.
  *
  * Errors:  in commit.error. After a failed sync the blob is gone from the store and
  *          `broken` is set for good: a sync is never tried again.
  * Owner:   a commit is the submitter's; it must stay until done is called. A file in it
  *          is taken when submitted, whatever the outcome.
- * Threads: submit from any thread; done is called on a thread of the committer's.
+ * Threads: submit from any thread; done is called on a job's thread.
  */
 #ifndef RECEIVER_COMMITTER_H
 #define RECEIVER_COMMITTER_H
@@ -38,6 +38,7 @@ struct commit {
     void (*done)(struct commit *commit);
     void *owner;                 /* the submitter's */
     struct committer *committer; /* the committer's */
+    struct commit *next;         /* the committer's */
 
     /* ST_OK: stored. ST_END: the same blob was there before, and is durable.
      * ST_REFUSED: another blob has this id. Else the disk failed: see error. */
@@ -45,12 +46,12 @@ struct commit {
     struct error error;
 };
 
-enum status committer_start(struct committer **out, struct store *store,
-                            enum durability durability, struct jobs *jobs,
-                            struct error *err) MUST_CHECK;
+enum status committer_create(struct committer **out, struct store *store,
+                             enum durability durability, struct jobs *jobs,
+                             struct error *err) MUST_CHECK;
 
-/* Every submitted commit must be done. Call before jobs_stop. */
-void committer_stop(struct committer **committer);
+/* Call after jobs_stop. */
+void committer_destroy(struct committer **committer);
 
 void committer_submit(struct committer *committer, struct commit *commit);
 

@@ -49,7 +49,7 @@ static bool is_target(const char *text)
     if (*text == '\0')
         return false;
     for (; *text; text++)
-        if (*text <= 0x20 || *text == 0x7f)
+        if (*text <= 0x20 || *text >= 0x7f) /* char may be signed or not */
             return false;
     return true;
 }

@@ -48,14 +48,15 @@ static void storage_failed(struct request *request, const struct error *error)
 /* What the head alone can decide. */
 static bool check_head(struct ingest *ingest, struct request *request)
 {
-    const char *coding = request_header(request, "Content-Encoding");
+    char coding[16];
     const char *type = request_header(request, "Content-Type");
 
+    (void)request_list(request, "Content-Encoding", false, coding, sizeof(coding));
     if (!request->chunked && !request->has_length) {
         refuse(request, 411, "Length required", "send Content-Length, or chunked");
         return false;
     }
-    if (coding && strcasecmp(coding, "identity") != 0) {
+    if (coding[0] != '\0' && strcasecmp(coding, "identity") != 0) {
         refuse(request, 415, "Content-Encoding not supported",
                "blobs are stored as they are: send them without Content-Encoding");
         reply_header(&request->reply, "Accept-Encoding", "identity");
@@ -259,8 +260,7 @@ static void acknowledge(struct ingest *ingest, struct request *request, int stat
     json_number(&json, "size", (int64_t)ingest->received);
     json_string(&json, "sha256", hex);
     json_close(&json, '}');
-    reply->length = json.length;
-    reply_json(reply, status);
+    reply_json(reply, status, &json);
     reply_header(reply, "Location", "/blobs/%s", id);
     reply_header(reply, "ETag", "\"%s\"", hex);
     reply_header(reply, "Repr-Digest", "%s",

@@ -43,8 +43,17 @@ void reply_header(struct reply *reply, const char *name, const char *format, ...
     reply->headers++;
 }
 
-void reply_json(struct reply *reply, int status)
+/* For people: a shell prompt does not belong behind the last brace. */
+static void end_line(struct reply *reply, const struct json *json)
 {
+    assert(!json->overflow && json->length + 1 < json->size);
+    json->text[json->length] = '\n';
+    reply->length = json->length + 1;
+}
+
+void reply_json(struct reply *reply, int status, const struct json *json)
+{
+    end_line(reply, json);
     reply->status = status;
     reply_header(reply, "Content-Type", "application/json");
 }
@@ -67,8 +76,7 @@ static void begin_problem(struct reply *reply, struct json *json, int status,
 static void end_problem(struct reply *reply, struct json *json)
 {
     json_close(json, '}');
-    assert(!json->overflow);
-    reply->length = json->length;
+    end_line(reply, json);
     reply_header(reply, "Content-Type", "application/problem+json");
 }
 

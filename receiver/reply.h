@@ -47,8 +47,9 @@ void reply_release(struct reply *reply);
 void reply_header(struct reply *reply, const char *name, const char *format, ...)
     PRINTF_LIKE(3, 4);
 
-/* An answer with a JSON body already in reply->body or reply->text. */
-void reply_json(struct reply *reply, int status);
+/* An answer with what json wrote, into reply->body or reply->text; adds a line end, for
+ * which there must be room. */
+void reply_json(struct reply *reply, int status, const struct json *json);
 
 /* A problem of type about:blank. title: static, short, the same for each of its kind;
  * detail: what is wrong with this request, naming the culprit. */

@@ -19,6 +19,7 @@ bool request_list(const struct request *request, const char *name, bool trailer,
     size_t lines = trailer ? request->trailers : request->headers;
     size_t used = 0;
 
+    out[0] = '\0';
     for (size_t i = 0; i < lines; i++) {
         int n;
 

@@ -47,7 +47,8 @@ struct request {
 const char *request_header(const struct request *request, const char *name);
 
 /* All lines of a list-valued field, among the headers or the trailers, joined by ", "
- * as RFC 9110 (5.3) says. False when there is none or it does not fit. */
+ * as RFC 9110 (5.3) says. False when there is none (out is empty then) or it does not
+ * fit. */
 bool request_list(const struct request *request, const char *name, bool trailer,
                   char *out, size_t size);
 

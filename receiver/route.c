@@ -2,6 +2,7 @@
 #include "receiver/route.h"
 
 #include <string.h>
+#include <strings.h>
 
 static const struct resource {
     const char *path;
@@ -57,12 +58,14 @@ static enum route method_route(const struct resource *resource, struct request *
  */
 static const char *path_of(const char *target)
 {
-    const char *slash;
+    const char *authority, *path;
 
-    if (strncmp(target, "http://", 7) != 0 && strncmp(target, "https://", 8) != 0)
+    if (strncasecmp(target, "http://", 7) != 0 &&
+        strncasecmp(target, "https://", 8) != 0)
         return target;
-    slash = strchr(strstr(target, "://") + 3, '/');
-    return slash ? slash : "/";
+    authority = strstr(target, "://") + 3;
+    path = authority + strcspn(authority, "/?");
+    return *path == '/' ? path : "/";
 }
 
 struct route_match route_find(struct request *request)

@@ -103,8 +103,7 @@ static void write_list(struct store *store, const struct uuid *ids, size_t count
         json_string(&json, "next", uuid_format(id, &ids[count - 1]));
     json_close(&json, '}');
     reply->text = text;
-    reply->length = json.length;
-    reply_json(reply, 200);
+    reply_json(reply, 200, &json);
 }
 
 void serve_list_slow(struct store *store, const char *query, struct request *request)

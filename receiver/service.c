@@ -48,8 +48,8 @@ enum status service_start(struct service **out, struct store *store,
     service->store = store;
     st = jobs_start(&service->jobs, "job", JOB_THREADS, err);
     if (st == ST_OK)
-        st = committer_start(&service->committer, store, config->durability,
-                             service->jobs, err);
+        st = committer_create(&service->committer, store, config->durability,
+                              service->jobs, err);
     if (st != ST_OK) {
         jobs_stop(&service->jobs);
         free(service);
@@ -63,8 +63,8 @@ void service_stop(struct service **service)
 {
     if (!*service)
         return;
-    committer_stop(&(*service)->committer);
     jobs_stop(&(*service)->jobs);
+    committer_destroy(&(*service)->committer);
     free(*service);
     *service = NULL;
 }
@@ -162,8 +162,7 @@ static void answer_ok(struct request *request, const char *status)
     json_open(&json, NULL, '{');
     json_string(&json, "status", status);
     json_close(&json, '}');
-    request->reply.length = json.length;
-    reply_json(&request->reply, 200);
+    reply_json(&request->reply, 200, &json);
 }
 
 enum service_next service_end(struct task *task, struct request *request)

@@ -61,49 +61,38 @@ struct store_shard store_shard_of(const struct uuid *id)
     return shard;
 }
 
-static enum status sync_parent_of(const char *directory, struct error *err)
+static enum status sync_parent_of(int root, const char *directory, struct error *err)
 {
-    char *copy = strdup(directory);
     enum status st = ST_OK;
-    char *slash;
-    int fd;
+    int fd = openat(root, "..", O_RDONLY | DIRECTORY_FLAGS);
 
-    if (!copy)
-        return error_sys(err, ENOMEM, "open '%s'", directory);
-    slash = strrchr(copy, '/');
-    if (slash)
-        slash[slash == copy ? 1 : 0] = '\0';
-    fd = open(slash ? copy : ".", O_RDONLY | DIRECTORY_FLAGS);
     if (fd < 0 || fsync(fd) != 0)
         st = error_sys(err, errno, "sync the parent of '%s'", directory);
     if (fd >= 0)
         close(fd);
-    free(copy);
     return st;
 }
 
 static enum status open_root(const char *directory, int *out, struct error *err)
 {
-    enum status st;
+    bool created = mkdir(directory, DIRECTORY_MODE) == 0;
+    enum status st = ST_OK;
     int fd;
 
-    if (mkdir(directory, DIRECTORY_MODE) == 0) {
-        st = sync_parent_of(directory, err);
-        if (st != ST_OK)
-            return st;
-    } else if (errno != EEXIST) {
+    if (!created && errno != EEXIST)
         return error_sys(err, errno, "create directory '%s'", directory);
-    }
     fd = open(directory, O_RDONLY | DIRECTORY_FLAGS);
     if (fd < 0)
         return error_sys(err, errno, "open directory '%s'", directory);
-    if (faccessat(fd, ".", R_OK | W_OK | X_OK, AT_EACCESS) != 0) {
+    if (faccessat(fd, ".", R_OK | W_OK | X_OK, AT_EACCESS) != 0)
         st = error_sys(err, errno, "write in directory '%s'", directory);
+    else if (created)
+        st = sync_parent_of(fd, directory, err);
+    if (st == ST_OK)
+        *out = fd;
+    else
         close(fd);
-        return st;
-    }
-    *out = fd;
-    return ST_OK;
+    return st;
 }
 
 static enum status prepare(int root, unsigned *swept, struct error *err)
@@ -166,35 +155,25 @@ enum status store_create_file(struct store *store, struct durable_file **out,
     return durable_file_create(out, store->root, err);
 }
 
-static enum status open_shard(struct store *store, const struct store_shard *shard,
-                              int *out, struct error *err)
-{
-    int fd = openat(store->root, shard->path, O_RDONLY | DIRECTORY_FLAGS);
-
-    if (fd < 0 && errno == ENOENT) {
-        if (mkdirat(store->root, shard->path, DIRECTORY_MODE) != 0 && errno != EEXIST)
-            return error_sys(err, errno, "create shard '%s'", shard->path);
-        fd = openat(store->root, shard->path, O_RDONLY | DIRECTORY_FLAGS);
-    }
-    if (fd < 0)
-        return error_sys(err, errno, "open shard '%s'", shard->path);
-    *out = fd;
-    return ST_OK;
-}
-
+/* The name is resolved from the store's directory, which spares opening the shard; the
+ * first blob of an hour makes its shard on the way. */
 enum status store_publish(struct store *store, struct durable_file **file,
                           const struct uuid *id, struct error *err)
 {
-    struct store_shard shard = store_shard_of(id);
-    char name[BLOB_FILE_NAME_SIZE];
+    struct blob_path path = path_of(id);
+    struct error first;
     enum status st;
-    int fd = -1;
 
-    st = open_shard(store, &shard, &fd, err);
+    st = durable_file_publish(file, store->root, path.text, &first);
+    if (st != ST_OK && first.sys == ENOENT) {
+        struct store_shard shard = store_shard_of(id);
+
+        if (mkdirat(store->root, shard.path, DIRECTORY_MODE) != 0 && errno != EEXIST)
+            return error_sys(err, errno, "create shard '%s'", shard.path);
+        return durable_file_publish(file, store->root, path.text, err);
+    }
     if (st != ST_OK)
-        return st;
-    st = durable_file_publish(file, fd, blob_file_name(name, id), err);
-    close(fd);
+        *err = first;
     return st;
 }
 

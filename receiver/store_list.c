@@ -26,7 +26,9 @@ static enum status open_stream(struct store *store, const char *path, DIR **out,
 
         if (fd >= 0)
             close(fd);
-        return sys == ENOENT ? ST_END : error_sys(err, sys, "list '%s'", path);
+        if (sys == ENOENT || sys == ENOTDIR)
+            return ST_END;
+        return error_sys(err, sys, "list '%s'", path);
     }
     *out = stream;
     return ST_OK;
@@ -107,6 +109,15 @@ static int compare(const void *a, const void *b)
     return uuid_compare(a, b);
 }
 
+/* A blob that somebody put into another shard cannot be found, and as a cursor it would
+ * lead back to where the list has been. */
+static bool belongs(const struct uuid *id, const struct store_shard *shard)
+{
+    struct store_shard home = store_shard_of(id);
+
+    return strcmp(home.path, shard->path) == 0;
+}
+
 /* Keeps the `limit` smallest ids of a shard. `room` holds twice that: it is sorted and
  * cut whenever it is full, which costs O(log limit) an entry. */
 static enum status smallest(struct store *store, const struct store_shard *shard,
@@ -128,6 +139,8 @@ static enum status smallest(struct store *store, const struct store_shard *shard
         if (!blob_file_name_parse(entry->d_name, &id))
             continue;
         if (after && uuid_compare(&id, after) <= 0)
+            continue;
+        if (!belongs(&id, shard))
             continue;
         room[held++] = id;
         if (held == 2 * limit) {

@@ -87,9 +87,12 @@ struct object_part {
 
 struct object_store_ops;
 
+enum { OBJECT_PLACE_SIZE = 800 };
+
 struct object_store {
     const struct object_store_ops *ops;
     struct object_limits limits;
+    char place[OBJECT_PLACE_SIZE]; /* endpoint and bucket, for people and as a name */
 };
 
 struct object_session {

@@ -58,13 +58,11 @@ static enum status aim_at_amazon(struct s3_store *store, struct error *err)
     return endpoint_parse(&store->endpoint, url, err);
 }
 
-static enum status aim(struct s3_store *store, struct error *err)
+static enum status aim_at_endpoint(struct s3_store *store, struct error *err)
 {
     struct text path;
     enum status st;
 
-    if (!*store->settings.endpoint_url)
-        return aim_at_amazon(store, err);
     st = endpoint_parse(&store->endpoint, store->settings.endpoint_url, err);
     if (st != ST_OK)
         return st;
@@ -74,6 +72,18 @@ static enum status aim(struct s3_store *store, struct error *err)
     text_percent(&path, store->bucket, TEXT_WORD);
     assert(!path.overflow);
     return ST_OK;
+}
+
+static enum status aim(struct s3_store *store, struct error *err)
+{
+    enum status st = *store->settings.endpoint_url ? aim_at_endpoint(store, err)
+                                                   : aim_at_amazon(store, err);
+
+    if (st == ST_OK)
+        snprintf(store->base.place, sizeof store->base.place, "%s://%s%s",
+                 endpoint_scheme(&store->endpoint), store->endpoint.host,
+                 store->base_path);
+    return st;
 }
 
 enum status s3_aim(struct s3_session *session, struct error *err)

@@ -27,7 +27,7 @@ struct pieces {
         pthread_mutex_t lock; /* guards everything in here, and every piece */
         pthread_cond_t grown; /* the frontier reached `wanted`, or will not move */
         struct piece *head;
-        uint64_t end, wanted;
+        uint64_t end, wanted, written;
         unsigned version;
         bool abandoned;
     } shared;
@@ -331,6 +331,7 @@ void pieces_written(struct pieces *p, struct piece *piece, size_t n, uint64_t no
     piece->next += n;
     piece->written += n;
     piece->progress_ns = now_ns;
+    p->shared.written += n;
     p->shared.version++;
     retire_if_done_locked(p, piece);
     announce_locked(p);
@@ -402,14 +403,12 @@ uint64_t pieces_end(struct pieces *p)
     return end;
 }
 
-uint64_t pieces_missing_bytes(struct pieces *p)
+uint64_t pieces_written_bytes(struct pieces *p)
 {
-    uint64_t bytes = 0;
+    uint64_t bytes;
 
     pthread_mutex_lock(&p->shared.lock);
-    if (p->shared.end != PIECES_UNKNOWN_END)
-        for (const struct piece *i = p->shared.head; i != NULL; i = i->after)
-            bytes += i->end - i->next;
+    bytes = p->shared.written;
     pthread_mutex_unlock(&p->shared.lock);
     return bytes;
 }

@@ -75,7 +75,7 @@ void pieces_finish(struct pieces *pieces, struct piece *piece);
 
 bool pieces_complete(struct pieces *pieces);
 uint64_t pieces_end(struct pieces *pieces);
-uint64_t pieces_missing_bytes(struct pieces *pieces); /* 0 for an unknown end */
+uint64_t pieces_written_bytes(struct pieces *pieces); /* since create */
 
 /* Grows with every write, for whoever records progress. */
 unsigned pieces_version(struct pieces *pieces);

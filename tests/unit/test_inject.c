@@ -42,8 +42,8 @@ START_TEST(share_of_damaged_attempts_is_as_asked)
         for (uint64_t i = 0; i < ATTEMPTS; i++)
             active += inject_decide(&config, i, 1, 10).active;
         ck_assert_uint_ge(active + 150, ATTEMPTS / 100 * percents[p]);
-        ck_assert_uint_le(active, ATTEMPTS / 100 * percents[p] +
-                                      (percents[p] == 0 ? 0 : 150));
+        ck_assert_uint_le(active,
+                          ATTEMPTS / 100 * percents[p] + (percents[p] == 0 ? 0 : 150));
     }
 }
 END_TEST

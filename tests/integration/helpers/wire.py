@@ -16,7 +16,7 @@ def unused_port():
             return port
 
 
-def connect(port, timeout=20):
+def connect(port, timeout=10):
     return socket.create_connection(("127.0.0.1", port), timeout=timeout)
 
 
