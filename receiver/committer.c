@@ -134,6 +134,22 @@ static struct commit *take_shard(struct commit **list, struct store_shard *shard
     return same;
 }
 
+/* A replay may have found a blob that a leader has withdrawn since. */
+static enum status find_again(struct committer *committer, struct commit *commit)
+{
+    struct blob_info info;
+    enum status st;
+    int fd;
+
+    st = store_find(committer->store, &commit->id, &fd, &info, &commit->error);
+    if (st == ST_END)
+        return vanished(commit);
+    if (st != ST_OK)
+        return st;
+    close(fd);
+    return ST_END;
+}
+
 /* One sync of a directory for all that was named in it meanwhile. */
 static void sync_shard(struct committer *committer, const struct store_shard *shard,
                        struct commit *commit)
@@ -153,6 +169,8 @@ static void sync_shard(struct committer *committer, const struct store_shard *sh
                 store_withdraw(committer->store, &commit->id);
             commit->error = err;
             commit->result = st;
+        } else if (commit->result == ST_END) {
+            commit->result = find_again(committer, commit);
         }
         finish(commit, commit->result);
         commit = next;

@@ -16,6 +16,8 @@ const char *const digest_policy_names[] = {"required", "optional", "ignore", NUL
 struct ingest {
     struct commit commit;
     const struct ingest_rules *rules;
+    struct space *space;
+    struct space_share share;
     struct sha256 *sha;
     struct claims claims;
     struct blob_info info;
@@ -157,12 +159,16 @@ static bool open_file(struct ingest *ingest, struct store *store,
     st = sha256_create(&ingest->sha, &err);
     if (st == ST_OK && !ingest->replay)
         st = store_create_file(store, &ingest->commit.file, &err);
+    if (st == ST_OK)
+        st = space_take(ingest->space, &ingest->share, ingest->commit.file,
+                        request->length, &err);
     if (st != ST_OK)
         storage_failed(request, &err);
     return st == ST_OK;
 }
 
 enum ingest_next ingest_begin(struct ingest **out, struct store *store,
+                              struct space *space,
                               const struct ingest_rules *rules, const struct uuid *name,
                               struct request *request)
 {
@@ -172,6 +178,7 @@ enum ingest_next ingest_begin(struct ingest **out, struct store *store,
     if (!ingest)
         return refuse(request, 503, "Cannot store right now", "out of memory");
     ingest->rules = rules;
+    ingest->space = space;
     *out = ingest;
     if (!check_head(ingest, request) || !choose_id(ingest, name, request))
         return INGEST_REPLY;
@@ -186,6 +193,7 @@ enum ingest_next ingest_begin(struct ingest **out, struct store *store,
 bool ingest_body(struct ingest *ingest, struct request *request, const void *bytes,
                  size_t n)
 {
+    enum status st = ST_OK;
     struct error err;
 
     ingest->received += n;
@@ -197,8 +205,11 @@ bool ingest_body(struct ingest *ingest, struct request *request, const void *byt
         return false;
     }
     sha256_update(ingest->sha, bytes, n);
-    if (ingest->replay ||
-        durable_file_write(ingest->commit.file, bytes, n, &err) == ST_OK)
+    if (request->chunked)
+        st = space_grow(ingest->space, &ingest->share, n, &err);
+    if (st == ST_OK && !ingest->replay)
+        st = durable_file_write(ingest->commit.file, bytes, n, &err);
+    if (st == ST_OK)
         return true;
     storage_failed(request, &err);
     return false;
@@ -297,6 +308,7 @@ void ingest_destroy(struct ingest **ingest)
     if (!*ingest)
         return;
     durable_file_discard(&(*ingest)->commit.file);
+    space_give_back((*ingest)->space, &(*ingest)->share);
     sha256_destroy(&(*ingest)->sha);
     free(*ingest);
     *ingest = NULL;

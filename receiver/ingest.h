@@ -15,6 +15,7 @@
 
 #include "receiver/committer.h"
 #include "receiver/request.h"
+#include "receiver/space.h"
 #include "receiver/store.h"
 
 #include <stdbool.h>
@@ -41,8 +42,10 @@ enum ingest_next {
 
 struct ingest;
 
-/* name: the id in the path of a PUT; NULL for POST. */
+/* name: the id in the path of a PUT; NULL for POST. Room for a body of known length is
+ * set aside before it is welcome. */
 enum ingest_next ingest_begin(struct ingest **out, struct store *store,
+                              struct space *space,
                               const struct ingest_rules *rules, const struct uuid *name,
                               struct request *request);
 

@@ -30,7 +30,13 @@ struct config {
     uint64_t max_blob_bytes;
     uint64_t threads;
     uint64_t max_connections;
+    uint64_t max_connections_per_ip;
     uint64_t idle_timeout_ms;
+    uint64_t min_rate;
+    uint64_t min_rate_window_ms;
+    uint64_t max_header_bytes;
+    uint64_t max_inflight_bytes;
+    uint64_t min_free_bytes;
     uint64_t shutdown_timeout_ms;
     const char *log_file;
     unsigned log_format;
@@ -101,6 +107,13 @@ static const struct option_spec specs[] = {
      .min = 1,
      .max = 1000000,
      .help = "more connections than this are answered with 503"},
+    {.name = "max-connections-per-ip",
+     .type = OPTION_COUNT,
+     .offset = AT(max_connections_per_ip),
+     .value_name = "N",
+     .preset = "0",
+     .max = 1000000,
+     .help = "the same for one IPv4 address or IPv6 /64; 0: no limit of its own"},
     {.name = "idle-timeout",
      .type = OPTION_DURATION,
      .offset = AT(idle_timeout_ms),
@@ -109,6 +122,48 @@ static const struct option_spec specs[] = {
      .min = 1000,
      .max = 86400000,
      .help = "a connection silent for this long is closed"},
+    {.name = "min-rate",
+     .type = OPTION_SIZE,
+     .offset = AT(min_rate),
+     .value_name = "SIZE",
+     .preset = "512B",
+     .max = UINT64_C(1) << 30,
+     .help = "bytes per second that a body, or an answer being read, must move over a "
+             "window; slower ones, and heads longer in coming than a window, are cut "
+             "off; 0: never"},
+    {.name = "min-rate-window",
+     .type = OPTION_DURATION,
+     .offset = AT(min_rate_window_ms),
+     .value_name = "TIME",
+     .preset = "10s",
+     .min = 100,
+     .max = 3600000,
+     .help = "the window of --min-rate"},
+    {.name = "max-header-size",
+     .type = OPTION_SIZE,
+     .offset = AT(max_header_bytes),
+     .value_name = "SIZE",
+     .preset = "16KiB",
+     .min = 1024,
+     .max = 48 * 1024,
+     .help = "a request with a longer head is refused with 431"},
+    {.name = "max-inflight-bytes",
+     .type = OPTION_SIZE,
+     .offset = AT(max_inflight_bytes),
+     .value_name = "SIZE",
+     .preset = "0",
+     .max = INT64_MAX,
+     .help = "uploads under way may together announce, or have sent, this much; "
+             "further ones are answered with 503, and one alone may be larger; 0: no "
+             "limit"},
+    {.name = "min-free",
+     .type = OPTION_SIZE,
+     .offset = AT(min_free_bytes),
+     .value_name = "SIZE",
+     .preset = "1MiB",
+     .max = INT64_MAX / 2,
+     .help = "uploads that would leave less than this on the disk are refused with "
+             "507"},
     {.name = "shutdown-timeout",
      .type = OPTION_DURATION,
      .offset = AT(shutdown_timeout_ms),
@@ -190,11 +245,17 @@ static enum status start(struct daemon *daemon, const struct config *config,
         .rules = {.digest = (enum digest_policy)config->digest,
                   .max_blob_bytes = config->max_blob_bytes},
         .durability = (enum durability)config->durability,
+        .space = {.max_inflight_bytes = config->max_inflight_bytes,
+                  .min_free_bytes = config->min_free_bytes},
     };
     const struct server_config server = {
         .threads = event_loops(config),
-        .max_connections = (unsigned)config->max_connections,
+        .census = {.max = (unsigned)config->max_connections,
+                   .max_per_peer = (unsigned)config->max_connections_per_ip},
         .idle_timeout_s = (unsigned)((config->idle_timeout_ms + 999) / 1000),
+        .min_rate = config->min_rate,
+        .rate_window_ms = config->min_rate_window_ms,
+        .max_header_bytes = (size_t)config->max_header_bytes,
     };
     enum status st;
 

@@ -40,31 +40,49 @@ static void format_peer(char out[REQUEST_PEER_SIZE], const struct sockaddr *addr
     }
 }
 
+static const union MHD_ConnectionInfo *about(struct MHD_Connection *mhd,
+                                             enum MHD_ConnectionInfoType what)
+{
+    return MHD_get_connection_info(mhd, what);
+}
+
+static struct connection *open_connection(struct server *server,
+                                          struct MHD_Connection *mhd,
+                                          const struct sockaddr *peer)
+{
+    struct connection *connection = calloc(1, sizeof(*connection));
+
+    if (!connection)
+        return NULL;
+    connection->server = server;
+    format_peer(connection->peer, peer);
+    connection->runner.peer = connection->peer;
+    connection->runner.fd = about(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    connection->runner.plain = !about(mhd, MHD_CONNECTION_INFO_PROTOCOL);
+    pace_enter(server->pace, &connection->runner);
+    return connection;
+}
+
 static void on_connection(void *context, struct MHD_Connection *mhd,
                           void **socket_context,
                           enum MHD_ConnectionNotificationCode what)
 {
     struct server *server = context;
     struct connection *connection = *socket_context;
-    const union MHD_ConnectionInfo *info;
+    const union MHD_ConnectionInfo *info =
+        about(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const struct sockaddr *peer = info ? info->client_addr : NULL;
 
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-        connection = calloc(1, sizeof(*connection));
-        *socket_context = connection;
-        if (!connection)
-            return;
-        connection->server = server;
-        info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-        format_peer(connection->peer, info ? info->client_addr : NULL);
+        *socket_context = open_connection(server, mhd, peer);
         return;
     }
-    atomic_fetch_sub(&server->connections, 1);
+    census_leave(server->census, peer);
     if (!connection)
         return;
-    if (connection->lingers) {
-        info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
-        lingering_adopt(server->lingering, info->connect_fd);
-    }
+    pace_leave(server->pace, &connection->runner);
+    if (connection->lingers)
+        lingering_adopt(server->lingering, connection->runner.fd);
     free(connection);
     *socket_context = NULL;
 }
@@ -102,7 +120,7 @@ static struct MHD_Daemon *start_daemon(struct server *server,
 {
     /* The limit itself is server_adopt's: at libmicrohttpd's own, 0.9.75 leaves a lock
      * locked for ever. It is divided among the loops, so each gets room for all. */
-    unsigned limit = config->threads * (config->max_connections + 16);
+    unsigned limit = config->threads * (config->census.max + 16);
     const struct MHD_OptionItem pool[] = {
         {MHD_OPTION_THREAD_POOL_SIZE, config->threads, NULL},
         {MHD_OPTION_END, 0, NULL},
@@ -123,6 +141,24 @@ static struct MHD_Daemon *start_daemon(struct server *server,
         MHD_OPTION_END);
 }
 
+static enum status start_pace(struct server *server, const struct server_config *config,
+                              struct error *err)
+{
+    struct pace_config pace = {.min_rate = config->min_rate,
+                               .window_ms = config->rate_window_ms,
+                               .farewell = server->farewell};
+    struct reply reply;
+
+    reply_init(&reply);
+    reply_problem(&reply, 408, "Too slow",
+                  "a request has to make progress: %llu bytes in %llu ms",
+                  (unsigned long long)(pace.min_rate * pace.window_ms / 1000),
+                  (unsigned long long)pace.window_ms);
+    pace.farewell_length =
+        reply_serialize(&reply, server->farewell, sizeof(server->farewell));
+    return pace_start(&server->pace, &pace, err);
+}
+
 enum status server_start(struct server **out, struct service *service,
                          const struct server_config *config, struct error *err)
 {
@@ -133,13 +169,17 @@ enum status server_start(struct server **out, struct service *service,
     if (!server)
         return error_sys(err, ENOMEM, "start the server");
     server->service = service;
-    server->max_connections = config->max_connections;
+    server->max_header_bytes = config->max_header_bytes;
     pthread_mutex_init(&server->flight.lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&server->flight.changed, &monotonic);
     pthread_condattr_destroy(&monotonic);
     st = lingering_start(&server->lingering, err);
+    if (st == ST_OK)
+        st = census_create(&server->census, &config->census, err);
+    if (st == ST_OK)
+        st = start_pace(server, config, err);
     if (st == ST_OK) {
         server->daemon = start_daemon(server, config);
         if (!server->daemon)
@@ -153,15 +193,16 @@ enum status server_start(struct server **out, struct service *service,
     return ST_OK;
 }
 
-static void turn_away(struct server *server, int fd)
+static void turn_away(struct server *server, int fd, enum census_verdict why)
 {
     struct reply reply;
     char bytes[RAW_REPLY_SIZE];
     size_t n;
 
     reply_init(&reply);
-    reply_problem(&reply, 503, "Too many connections", "the limit is %u",
-                  server->max_connections);
+    reply_problem(&reply, 503, "Too many connections",
+                  why == CENSUS_FULL ? "no more are served at a time"
+                                     : "no more are served at a time from one address");
     reply_header(&reply, "Retry-After", "1");
     n = reply_serialize(&reply, bytes, sizeof(bytes));
     (void)!send(fd, bytes, n, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -172,13 +213,14 @@ static void turn_away(struct server *server, int fd)
 void server_adopt(struct server *server, int fd, const struct sockaddr *peer,
                   socklen_t length)
 {
-    if (atomic_fetch_add(&server->connections, 1) >= server->max_connections) {
-        atomic_fetch_sub(&server->connections, 1);
-        turn_away(server, fd);
+    enum census_verdict verdict = census_enter(server->census, peer);
+
+    if (verdict != CENSUS_WELCOME) {
+        turn_away(server, fd, verdict);
         return;
     }
     if (MHD_add_connection(server->daemon, fd, peer, length) != MHD_YES) {
-        atomic_fetch_sub(&server->connections, 1); /* it closed the socket itself */
+        census_leave(server->census, peer); /* it closed the socket itself */
         log_event(LOG_WARN, "dropped", NULL, "dropped a connection: %s",
                   strerror(errno));
     }
@@ -221,6 +263,8 @@ void server_stop(struct server **out)
             nanosleep(&pause, NULL);
         MHD_stop_daemon(server->daemon);
     }
+    pace_stop(&server->pace);
+    census_destroy(&server->census);
     lingering_stop(&server->lingering);
     pthread_cond_destroy(&server->flight.changed);
     pthread_mutex_destroy(&server->flight.lock);

@@ -13,6 +13,7 @@
 #ifndef RECEIVER_SERVER_H
 #define RECEIVER_SERVER_H
 
+#include "receiver/census.h"
 #include "receiver/service.h"
 
 #include <sys/socket.h>
@@ -21,8 +22,11 @@ struct server;
 
 struct server_config {
     unsigned threads;         /* event loops */
-    unsigned max_connections; /* beyond it a connection is answered with 503 */
-    unsigned idle_timeout_s;  /* without a byte in either direction */
+    struct census_config census; /* beyond it a connection is answered with 503 */
+    unsigned idle_timeout_s;     /* without a byte in either direction */
+    uint64_t min_rate;           /* pace.h's; 0: nobody is too slow */
+    uint64_t rate_window_ms;
+    size_t max_header_bytes; /* of a request's head */
 };
 
 enum status server_start(struct server **out, struct service *service,

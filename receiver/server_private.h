@@ -3,7 +3,9 @@
 #ifndef RECEIVER_SERVER_PRIVATE_H
 #define RECEIVER_SERVER_PRIVATE_H
 
+#include "receiver/census.h"
 #include "receiver/lingering.h"
+#include "receiver/pace.h"
 #include "receiver/request.h"
 #include "receiver/service.h"
 
@@ -18,10 +20,12 @@ struct server {
     struct MHD_Daemon *daemon;
     struct service *service;
     struct lingering *lingering;
-    unsigned max_connections;
-    atomic_uint connections; /* adopted and not closed */
-    atomic_uint working;     /* suspended, or about to be */
-    atomic_bool closing;     /* nothing may be suspended any more */
+    struct census *census; /* connections adopted and not closed */
+    struct pace *pace;
+    char farewell[RAW_REPLY_SIZE]; /* for those who are too slow */
+    size_t max_header_bytes;
+    atomic_uint working; /* suspended, or about to be */
+    atomic_bool closing; /* nothing may be suspended any more */
     struct {
         pthread_mutex_t lock; /* guards everything in here */
         pthread_cond_t changed;
@@ -32,6 +36,7 @@ struct server {
 struct connection {
     struct server *server;
     char peer[REQUEST_PEER_SIZE];
+    struct pace_runner runner;
     bool lingers; /* the client may still be sending when we close */
 };
 

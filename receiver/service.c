@@ -20,6 +20,7 @@ enum { JOB_THREADS = 32 };
 struct service {
     struct service_config config; /* set once: read freely */
     struct store *store;
+    struct space *space;
     struct jobs *jobs;
     struct committer *committer;
     atomic_bool draining;
@@ -46,12 +47,15 @@ enum status service_start(struct service **out, struct store *store,
         return error_sys(err, ENOMEM, "start the service");
     service->config = *config;
     service->store = store;
-    st = jobs_start(&service->jobs, "job", JOB_THREADS, err);
+    st = space_create(&service->space, store, &config->space, err);
+    if (st == ST_OK)
+        st = jobs_start(&service->jobs, "job", JOB_THREADS, err);
     if (st == ST_OK)
         st = committer_create(&service->committer, store, config->durability,
                               service->jobs, err);
     if (st != ST_OK) {
         jobs_stop(&service->jobs);
+        space_destroy(&service->space);
         free(service);
         return st;
     }
@@ -65,6 +69,7 @@ void service_stop(struct service **service)
         return;
     jobs_stop(&(*service)->jobs);
     committer_destroy(&(*service)->committer);
+    space_destroy(&(*service)->space);
     free(*service);
     *service = NULL;
 }
@@ -105,7 +110,7 @@ static enum service_next begin_upload(struct task *task, struct request *request
         unavailable(request, why);
         return SERVICE_REPLY;
     }
-    next = ingest_begin(&task->ingest, task->service->store,
+    next = ingest_begin(&task->ingest, task->service->store, task->service->space,
                         &task->service->config.rules,
                         task->match.has_id ? &task->match.id : NULL, request);
     return next == INGEST_BODY ? SERVICE_BODY : SERVICE_REPLY;
@@ -185,6 +190,8 @@ enum service_next service_end(struct task *task, struct request *request)
         break;
     case ROUTE_READY:
         why = unready(task->service);
+        if (!why)
+            why = space_unready(task->service->space);
         if (why)
             unavailable(request, why);
         else
@@ -275,6 +282,8 @@ void service_answered(const struct task *task, const struct request *request)
     const struct reply *reply = &request->reply;
 
     if (reply->status >= 400) {
+        if (task && reply->status == 507)
+            space_refused(task->service->space);
         log_refused(task, request);
     } else if (task && task->ingest) {
         if (log_enabled(LOG_INFO))

@@ -22,6 +22,7 @@ struct task;
 struct service_config {
     struct ingest_rules rules;
     enum durability durability;
+    struct space_config space;
 };
 
 enum service_next {

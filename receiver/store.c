@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -140,6 +141,24 @@ fail:
     return st;
 }
 
+enum status store_open_beside(struct store **out, const char *directory,
+                              struct error *err)
+{
+    int root = open(directory, O_RDONLY | DIRECTORY_FLAGS);
+    struct store *store;
+
+    if (root < 0)
+        return error_sys(err, errno, "open directory '%s'", directory);
+    store = calloc(1, sizeof(*store));
+    if (!store) {
+        close(root);
+        return error_sys(err, ENOMEM, "open the store");
+    }
+    store->root = root;
+    *out = store;
+    return ST_OK;
+}
+
 void store_close(struct store **store)
 {
     if (!*store)
@@ -147,6 +166,18 @@ void store_close(struct store **store)
     close((*store)->root);
     free(*store);
     *store = NULL;
+}
+
+enum status store_room(const struct store *store, uint64_t *bytes, struct error *err)
+{
+    struct statvfs state;
+
+    if (fstatvfs(store->root, &state) != 0)
+        return error_sys(err, errno, "inspect the file system");
+    *bytes = state.f_files > 0 && state.f_favail == 0
+                 ? 0
+                 : (uint64_t)state.f_bavail * state.f_frsize;
+    return ST_OK;
 }
 
 enum status store_create_file(struct store *store, struct durable_file **out,
@@ -251,6 +282,20 @@ enum status store_find(struct store *store, const struct uuid *id, int *fd,
         return st;
     }
     *fd = opened;
+    return ST_OK;
+}
+
+enum status store_quarantine(struct store *store, const struct uuid *id,
+                             struct error *err)
+{
+    struct blob_path from = path_of(id);
+    char name[BLOB_FILE_NAME_SIZE], to[sizeof("quarantine/") + BLOB_FILE_NAME_SIZE];
+
+    if (mkdirat(store->root, "quarantine", DIRECTORY_MODE) != 0 && errno != EEXIST)
+        return error_sys(err, errno, "create 'quarantine'");
+    snprintf(to, sizeof(to), "quarantine/%s", blob_file_name(name, id));
+    if (renameat(store->root, from.text, store->root, to) != 0)
+        return error_sys(err, errno, "move '%s' to '%s'", from.text, to);
     return ST_OK;
 }
 

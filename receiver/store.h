@@ -30,7 +30,16 @@ struct store_shard {
  * can hold attributes, and removes what a crash left; *swept says how many files. */
 enum status store_open(struct store **out, const char *directory, unsigned *swept,
                        struct error *err) MUST_CHECK;
+
+/* Opens the store of a receiver that may be running: for finding, listing and
+ * quarantining only. */
+enum status store_open_beside(struct store **out, const char *directory,
+                              struct error *err) MUST_CHECK;
 void store_close(struct store **store);
+
+/* Bytes that can still be stored; 0 when no further file can be created. */
+enum status store_room(const struct store *store, uint64_t *bytes,
+                       struct error *err) MUST_CHECK;
 
 /* A hidden file that can later be published under any id. */
 enum status store_create_file(struct store *store, struct durable_file **out,
@@ -54,6 +63,11 @@ enum status store_sync_shard(struct store *store, const struct store_shard *shar
 /* Opens a stored blob for reading. ST_END when there is none of that id. */
 enum status store_find(struct store *store, const struct uuid *id, int *fd,
                        struct blob_info *info, struct error *err) MUST_CHECK;
+
+/* Moves a blob to quarantine/<uuid>.bin, where it is neither found nor listed. Its id
+ * is free again, so a sender can deliver it anew. */
+enum status store_quarantine(struct store *store, const struct uuid *id,
+                             struct error *err) MUST_CHECK;
 
 /* The next ids after `after` (NULL: from the beginning), in the order of their shards,
  * at most `limit`. *count 0: no more. */

@@ -19,7 +19,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { HEAD_MAX = 16 * 1024, DISCARD_MAX = 256 * 1024 };
+enum { DISCARD_MAX = 256 * 1024 };
 
 enum phase {
     PHASE_HEAD,
@@ -85,6 +85,7 @@ static enum MHD_Result answer(struct transaction *transaction)
                                     response);
     MHD_destroy_response(response);
     transaction->phase = PHASE_ANSWERED;
+    pace_phase(&transaction->connection->runner, PACE_ANSWER);
     service_answered(transaction->task, request);
     return result;
 }
@@ -154,9 +155,9 @@ static bool check_sizes(struct transaction *transaction, size_t head_size)
     else if (transaction->too_many_headers)
         reply_problem(reply, 431, "Too many headers", "at most %d are read",
                       REQUEST_HEADERS_MAX);
-    else if (head_size > HEAD_MAX)
-        reply_problem(reply, 431, "Headers too large", "at most %d bytes are read",
-                      HEAD_MAX);
+    else if (head_size > transaction->server->max_header_bytes)
+        reply_problem(reply, 431, "Headers too large", "at most %zu bytes are read",
+                      transaction->server->max_header_bytes);
     else
         return true;
     reply->close = true;
@@ -189,6 +190,7 @@ static bool pass_gate(struct transaction *transaction, const char *method,
 static enum MHD_Result on_head(struct transaction *transaction, const char *method,
                                const char *version)
 {
+    pace_phase(&transaction->connection->runner, PACE_BODY);
     if (!pass_gate(transaction, method, version))
         return answer_early(transaction);
     if (service_begin(transaction->server->service, &transaction->request,
@@ -207,6 +209,7 @@ static enum MHD_Result on_body(struct transaction *transaction, const char *byte
     size_t taken = *n;
 
     *n = 0;
+    pace_moved(&transaction->connection->runner, taken);
     if (transaction->phase == PHASE_BODY) {
         if (service_body(transaction->task, request, bytes, taken))
             return MHD_YES;
@@ -255,6 +258,7 @@ static enum MHD_Result begin_work(struct transaction *transaction)
         return answer(transaction);
     }
     transaction->phase = PHASE_WORK;
+    pace_phase(&transaction->connection->runner, PACE_WORK);
     MHD_suspend_connection(transaction->mhd);
     service_work(transaction->task, &transaction->request, work_done, transaction);
     return MHD_YES;
@@ -334,6 +338,7 @@ void *transaction_begin(void *context, const char *target, struct MHD_Connection
     transaction->mhd = mhd;
     transaction->connection = info->socket_context;
     request->peer = transaction->connection->peer;
+    pace_phase(&transaction->connection->runner, PACE_HEAD);
     transaction->uri = target ? target : "";
     transaction->uri_length = strlen(transaction->uri);
     transaction->target_too_long = transaction->uri_length >= REQUEST_TARGET_SIZE;
@@ -359,6 +364,7 @@ void transaction_end(void *context, struct MHD_Connection *mhd, void **request_c
      * committed, only nobody was told. */
     if (transaction->phase == PHASE_WORK)
         atomic_fetch_sub(&server->working, 1);
+    pace_phase(&transaction->connection->runner, PACE_IDLE);
     service_dispose(&transaction->task, &transaction->request,
                     transaction->phase != PHASE_ANSWERED);
     reply_release(&transaction->request.reply);

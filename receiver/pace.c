@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+#include "receiver/pace.h"
+
+#include "common/clock.h"
+#include "common/crew.h"
+#include "common/log.h"
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <time.h>
+
+/* A walk over many connections lets go of the lock between batches, so that no event
+ * loop waits long to open or close one. */
+enum { LOOKS_PER_WINDOW = 5, BATCH = 64, PEER_SIZE = 64 };
+
+TAILQ_HEAD(runners, pace_runner);
+
+struct pace {
+    struct pace_config config; /* set once: read freely */
+    struct crew *crew;         /* one thread; NULL when nobody is too slow */
+    atomic_uint_fast64_t cuts;
+    struct {
+        pthread_mutex_t
+            lock; /* guards everything in here, and what runners have seen */
+        pthread_cond_t changed;
+        struct runners runners; /* the next one to look at comes first */
+        size_t count;
+        bool stopping;
+    } shared;
+};
+
+/* For the log, which is written without the lock. */
+struct cut {
+    char peer[PEER_SIZE];
+    enum pace_phase phase;
+};
+
+static enum pace_phase phase_of(uint64_t at)
+{
+    return (enum pace_phase)(at & 7);
+}
+
+/* What the peer has sent, or taken, by the kernel's count. False on a local socket. */
+static bool count_by_kernel(int fd, enum pace_phase phase, uint64_t *bytes)
+{
+    struct tcp_info info = {0};
+    socklen_t length = sizeof(info);
+
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0)
+        return false;
+    *bytes = phase == PACE_ANSWER ? info.tcpi_bytes_acked : info.tcpi_bytes_received;
+    return true;
+}
+
+/* How far the peer has come. Between two requests nobody counts but the kernel; a head
+ * has to be complete whatever its size. */
+static bool progress(const struct pace_runner *runner, enum pace_phase phase,
+                     uint64_t *moved)
+{
+    switch (phase) {
+    case PACE_IDLE:
+    case PACE_ANSWER:
+        return count_by_kernel(runner->fd, phase, moved);
+    case PACE_BODY:
+        *moved = atomic_load_explicit(&runner->moved, memory_order_relaxed);
+        return true;
+    case PACE_HEAD:
+        *moved = 0;
+        return true;
+    case PACE_WORK:
+        break;
+    }
+    return false;
+}
+
+/* Whether it is our turn: bytes of the peer lie unread, or all of ours were taken. */
+static bool waits_for_us(int fd, enum pace_phase phase)
+{
+    int bytes = 0;
+
+    if (phase == PACE_ANSWER)
+        return ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes == 0;
+    return ioctl(fd, SIOCINQ, &bytes) == 0 && bytes > 0;
+}
+
+static bool too_slow_locked(const struct pace *pace, struct pace_runner *runner,
+                            uint64_t now_ns)
+{
+    uint64_t at = atomic_load_explicit(&runner->at, memory_order_relaxed);
+    uint64_t window_ns = pace->config.window_ms * UINT64_C(1000000);
+    uint64_t enough = pace->config.min_rate * pace->config.window_ms / 1000;
+    enum pace_phase phase = phase_of(at);
+    uint64_t moved = 0;
+    bool known = progress(runner, phase, &moved);
+    bool begun = phase != PACE_IDLE || moved != runner->seen.moved;
+
+    if (at != runner->seen.at || !known || !begun) {
+        runner->seen.at = at;
+        runner->seen.since_ns = now_ns;
+        runner->seen.moved = moved;
+        return false;
+    }
+    if (now_ns - runner->seen.since_ns < window_ns)
+        return false;
+    if ((phase == PACE_BODY || phase == PACE_ANSWER) &&
+        moved - runner->seen.moved >= enough)
+        runner->seen.moved = moved;
+    else if (!waits_for_us(runner->fd, phase))
+        return true;
+    runner->seen.since_ns = now_ns;
+    return false;
+}
+
+/* The loop of the connection sees it end, and closes it. */
+static void cut_locked(struct pace *pace, struct pace_runner *runner, struct cut *cut)
+{
+    enum pace_phase phase = phase_of(runner->seen.at);
+
+    snprintf(cut->peer, sizeof(cut->peer), "%s", runner->peer);
+    cut->phase = phase;
+    if (runner->plain && phase != PACE_ANSWER)
+        (void)!send(runner->fd, pace->config.farewell, pace->config.farewell_length,
+                    MSG_NOSIGNAL | MSG_DONTWAIT);
+    shutdown(runner->fd, SHUT_RDWR);
+    runner->seen.since_ns = UINT64_MAX; /* once is enough */
+}
+
+static bool is_cut(const struct pace_runner *runner)
+{
+    return runner->seen.since_ns == UINT64_MAX;
+}
+
+/* Looks at up to BATCH runners of *left. Returns how many were cut. */
+static size_t look_locked(struct pace *pace, size_t *left, struct cut cuts[BATCH])
+{
+    uint64_t now_ns = clock_monotonic_ns();
+    size_t n = 0;
+
+    for (size_t i = 0; i<BATCH && * left> 0; i++, --*left) {
+        struct pace_runner *runner = TAILQ_FIRST(&pace->shared.runners);
+
+        if (!runner)
+            break;
+        TAILQ_REMOVE(&pace->shared.runners, runner, seen.link);
+        TAILQ_INSERT_TAIL(&pace->shared.runners, runner, seen.link);
+        if (!is_cut(runner) && too_slow_locked(pace, runner, now_ns))
+            cut_locked(pace, runner, &cuts[n++]);
+    }
+    return n;
+}
+
+static void report(struct pace *pace, const struct cut *cuts, size_t n)
+{
+    static const char *const what[] = {[PACE_IDLE] = "head",
+                                       [PACE_HEAD] = "head",
+                                       [PACE_BODY] = "body",
+                                       [PACE_WORK] = "work",
+                                       [PACE_ANSWER] = "answer"};
+
+    for (size_t i = 0; i < n; i++)
+        log_event(LOG_WARN, "too_slow",
+                  LOG_FIELDS(log_text("peer", cuts[i].peer),
+                             log_text("phase", what[cuts[i].phase])),
+                  "cut off %s: too slow with its %s", cuts[i].peer,
+                  what[cuts[i].phase]);
+    atomic_fetch_add(&pace->cuts, n);
+}
+
+static void look_at_all(struct pace *pace)
+{
+    struct cut cuts[BATCH];
+    size_t left, n;
+
+    pthread_mutex_lock(&pace->shared.lock);
+    left = pace->shared.count;
+    while (left > 0 && !pace->shared.stopping) {
+        n = look_locked(pace, &left, cuts);
+        pthread_mutex_unlock(&pace->shared.lock);
+        report(pace, cuts, n);
+        pthread_mutex_lock(&pace->shared.lock);
+        if (TAILQ_EMPTY(&pace->shared.runners))
+            break;
+    }
+    pthread_mutex_unlock(&pace->shared.lock);
+}
+
+/* False when it is time to stop. */
+static bool rest(struct pace *pace)
+{
+    uint64_t pause_ns = pace->config.window_ms * UINT64_C(1000000) / LOOKS_PER_WINDOW;
+    uint64_t until_ns = clock_monotonic_ns() + pause_ns;
+    const struct timespec until = {.tv_sec = (time_t)(until_ns / 1000000000),
+                                   .tv_nsec = (long)(until_ns % 1000000000)};
+    bool stopping;
+
+    pthread_mutex_lock(&pace->shared.lock);
+    while (!pace->shared.stopping &&
+           pthread_cond_timedwait(&pace->shared.changed, &pace->shared.lock, &until) !=
+               ETIMEDOUT)
+        ;
+    stopping = pace->shared.stopping;
+    pthread_mutex_unlock(&pace->shared.lock);
+    return !stopping;
+}
+
+static void work(void *context, unsigned index)
+{
+    struct pace *pace = context;
+
+    (void)index;
+    while (rest(pace))
+        look_at_all(pace);
+}
+
+enum status pace_start(struct pace **out, const struct pace_config *config,
+                       struct error *err)
+{
+    struct pace *pace = calloc(1, sizeof(*pace));
+    pthread_condattr_t monotonic;
+    enum status st = ST_OK;
+
+    if (!pace)
+        return error_sys(err, ENOMEM, "start the pace thread");
+    pace->config = *config;
+    TAILQ_INIT(&pace->shared.runners);
+    pthread_mutex_init(&pace->shared.lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&pace->shared.changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    if (config->min_rate > 0)
+        st = crew_start(&pace->crew, "pace", 1, work, pace, err);
+    if (st != ST_OK) {
+        pace_stop(&pace);
+        return st;
+    }
+    *out = pace;
+    return ST_OK;
+}
+
+void pace_stop(struct pace **pace)
+{
+    if (!*pace)
+        return;
+    pthread_mutex_lock(&(*pace)->shared.lock);
+    (*pace)->shared.stopping = true;
+    pthread_cond_signal(&(*pace)->shared.changed);
+    pthread_mutex_unlock(&(*pace)->shared.lock);
+    crew_join(&(*pace)->crew);
+    pthread_cond_destroy(&(*pace)->shared.changed);
+    pthread_mutex_destroy(&(*pace)->shared.lock);
+    free(*pace);
+    *pace = NULL;
+}
+
+void pace_enter(struct pace *pace, struct pace_runner *runner)
+{
+    atomic_init(&runner->at, PACE_IDLE);
+    atomic_init(&runner->moved, 0);
+    runner->seen.at = PACE_IDLE;
+    runner->seen.moved = 0;
+    runner->seen.since_ns = clock_monotonic_ns();
+    pthread_mutex_lock(&pace->shared.lock);
+    TAILQ_INSERT_TAIL(&pace->shared.runners, runner, seen.link);
+    pace->shared.count++;
+    pthread_mutex_unlock(&pace->shared.lock);
+}
+
+void pace_leave(struct pace *pace, struct pace_runner *runner)
+{
+    pthread_mutex_lock(&pace->shared.lock);
+    TAILQ_REMOVE(&pace->shared.runners, runner, seen.link);
+    pace->shared.count--;
+    pthread_mutex_unlock(&pace->shared.lock);
+}
+
+uint64_t pace_cuts(const struct pace *pace)
+{
+    return atomic_load(&pace->cuts);
+}
