@@ -134,7 +134,7 @@ static enum status begin_answer(struct exchange *exchange)
 }
 
 /* libcurl takes an answer that ends amid its headers for a whole one. */
-static size_t see_header(char *line, size_t size, size_t count, void *context)
+static size_t see_header(const char *line, size_t size, size_t count, void *context)
 {
     struct leg *leg = ((struct exchange *)context)->leg;
     size_t n = size * count;
@@ -248,6 +248,8 @@ static CURLcode configure(struct exchange *exchange)
     curl_easy_setopt(curl, CURLOPT_HEADERDATA, exchange);
     curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, watch);
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, exchange);
+    if (config->receive_buffer_bytes > 0)
+        curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, (long)config->receive_buffer_bytes);
     for (size_t i = 0; i < sizeof strings / sizeof strings[0]; i++) {
         CURLcode code = CURLE_OK;
 
@@ -329,6 +331,11 @@ static enum status build_headers(struct curl_slist **list, const struct leg *leg
         if (leg->with_credentials || !is_credential(header->name))
             st = append_header(list, header->name, header->value, err);
     }
+    for (size_t i = 0; i < request->private_header_count && st == ST_OK; i++) {
+        if (leg->with_credentials)
+            st = append_header(list, request->private_headers[i].name,
+                               request->private_headers[i].value, err);
+    }
     if (st == ST_OK && !has_type) /* libcurl's default would be a lie */
         st = append_header(list, "Content-Type", "", err);
     return st;
@@ -364,7 +371,6 @@ static enum status set_method_and_body(struct exchange *exchange, struct error *
     uint64_t size = request->body ? request->body->size : 0;
     bool head = strcmp(request->method, "HEAD") == 0;
     CURL *curl = exchange->curl;
-    enum status st;
 
     curl_easy_setopt(curl, CURLOPT_POSTFIELDS, NULL);
     if (!sends_a_length(request)) {
@@ -375,9 +381,8 @@ static enum status set_method_and_body(struct exchange *exchange, struct error *
         curl_easy_setopt(curl, CURLOPT_POST, 1L);
         curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)size);
         if (size <= SMALL_BODY_MAX) {
-            st = load_small_body(exchange, err);
-            if (st != ST_OK)
-                return st;
+            if (load_small_body(exchange, err) != ST_OK)
+                return err->status;
             curl_easy_setopt(curl, CURLOPT_POSTFIELDS, exchange->small);
         }
     }
@@ -407,6 +412,10 @@ static enum status prepare(struct exchange *exchange, struct curl_slist **header
         return error_set(err, ST_INVALID, "unusable URL '%.160s'", leg->url);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, *headers);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)leg->timeout_ms);
+    curl_easy_setopt(curl, CURLOPT_NETRC,
+                     (long)(leg->request->netrc && leg->with_credentials
+                                ? CURL_NETRC_OPTIONAL
+                                : CURL_NETRC_IGNORED));
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, watched ? 0L : 1L);
     if (leg->request->stall_ms > 0)
         leg->window_start_ns = clock_monotonic_ns();
@@ -642,6 +651,16 @@ bool exchange_response_header(struct exchange *exchange, const char *name, char 
         return false;
     snprintf(out, size, "%s", value);
     return true;
+}
+
+bool exchange_source(struct exchange *exchange, char *url, size_t size,
+                     bool *same_origin)
+{
+    const struct leg *leg = exchange->leg;
+
+    assert(leg);
+    *same_origin = leg->with_credentials;
+    return (size_t)snprintf(url, size, "%s", leg->url) < size;
 }
 
 enum status exchange_verdict(int http_status)

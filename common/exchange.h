@@ -27,11 +27,12 @@ struct exchange;
 
 struct exchange_config { /* strings must outlive the exchange */
     uint64_t connect_timeout_ms;
-    const char *ca_file;        /* NULL: the system's */
-    const char *cert_file;      /* client certificate; NULL: none */
-    const char *key_file;       /* its key; NULL: in cert_file */
-    const char *unix_socket;    /* connect here instead; NULL: by the URL */
-    const struct latch *cancel; /* set: abort within a second; NULL: never */
+    const char *ca_file;         /* NULL: the system's */
+    const char *cert_file;       /* client certificate; NULL: none */
+    const char *key_file;        /* its key; NULL: in cert_file */
+    const char *unix_socket;     /* connect here instead; NULL: by the URL */
+    size_t receive_buffer_bytes; /* for long answers; 0: libcurl's 16 KiB */
+    const struct latch *cancel;  /* set: abort within a second; NULL: never */
 };
 
 /* The body of a request: bytes by offset, so that a resend needs no rewinding. */
@@ -74,12 +75,19 @@ struct exchange_request {
     const char *url;
     const struct exchange_header *headers;
     size_t header_count;
+    /* Not sent on to another origin by a redirect, as Authorization and Cookie among
+     * `headers` are not either. */
+    const struct exchange_header *private_headers;
+    size_t private_header_count;
+    bool netrc; /* user and password for the URL's own origin from ~/.netrc */
     const struct exchange_body *body; /* NULL: none */
     const struct exchange_sink *sink; /* NULL: keep it in response.body */
     uint64_t timeout_ms;              /* for the whole exchange; 0: none */
     uint64_t stall_bytes_per_s; /* slower than this for stall_ms: ST_AGAIN; 0: off */
     uint64_t stall_ms;
-    unsigned max_redirects; /* 0: a 3xx is an answer like any other */
+    /* 301 to 303 are followed for GET and HEAD only, 307 and 308 for any method. Past
+     * this many, or with 0, a 3xx is an answer like any other. */
+    unsigned max_redirects;
 };
 
 enum status exchange_global_init(struct error *err) MUST_CHECK;
@@ -98,6 +106,11 @@ enum status exchange_perform(struct exchange *exchange,
  * it was not there. */
 bool exchange_response_header(struct exchange *exchange, const char *name, char *out,
                               size_t size);
+
+/* Inside a sink's begin: the URL this answer is from, after redirects, and whether the
+ * origin was the same all the way. False when it does not fit. */
+bool exchange_source(struct exchange *exchange, char *url, size_t size,
+                     bool *same_origin) MUST_CHECK;
 
 /* ST_OK for 2xx, ST_AGAIN for 408 425 429 and 5xx, else ST_REFUSED. */
 enum status exchange_verdict(int http_status);

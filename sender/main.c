@@ -2,14 +2,14 @@
 /*
  * blob-sender. How it stops:
  *
- *   all blobs made  the generator closes the queue; the workers drain it, retries
- *                   included; the last one writes to the stream's eventfd
- *   first signal    no more blobs are made; what is queued is delivered until
- *                   --drain-timeout; then attempts are abandoned within a second and
- * the rest stays in the spool second signal   the process ends at once; the spool keeps
- * what is not delivered
+ * - All blobs made: the generator closes the queue; the workers drain it, retries
+ *   included; the last one writes to the stream's eventfd.
+ * - First signal: no more blobs are made; what is queued is delivered until
+ *   --drain-timeout; then attempts are abandoned within a second and the rest stays in
+ *   the spool.
+ * - Second signal: the process ends at once; the spool keeps what is not delivered.
  *
- * then: join the generator, join the workers, destroy connections, queue and spool,
+ * Then: join the generator, join the workers, destroy connections, queue and spool,
  * reconcile and print the summary.
  */
 #include "common/clock.h"
@@ -31,9 +31,15 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TICK_MS = 250, SUMMARY_SIZE = 2048, NOTE_SIZE = 32 };
+#define NEVER UINT64_MAX
 
-static const uint64_t never_ns = UINT64_MAX;
+enum {
+    TICK_MS = 250,
+    SAME_SIGNAL_MS = 500, /* supervisors signal the process and then its group */
+    NS_PER_MS = 1000000,
+    SUMMARY_SIZE = 2048,
+    NOTE_SIZE = 32,
+};
 
 static void show_progress(const struct stream *stream, const struct report *report)
 {
@@ -60,62 +66,68 @@ static void reopen_log(void)
         log_event(LOG_ERROR, "log_reopen", NULL, "%s", err.text);
 }
 
-/* Acts on pending signals. Returns when to abandon the stream. */
-static uint64_t take_signals(struct stream *stream, int signal_fd,
-                             const struct stream_config *config, uint64_t abandon_ns)
+/* How far stopping has come; times are monotonic. */
+struct stopping {
+    uint64_t surrender_ns, abandon_ns; /* NEVER until the first signal */
+    bool surrendered, abandoned;
+};
+
+static void take_signals(struct stream *stream, int signal_fd,
+                         const struct stream_config *config, struct stopping *stopping)
 {
     int number;
 
     while ((number = signals_take(signal_fd)) != 0) {
+        uint64_t now_ns = clock_monotonic_ns();
+
         if (number == SIGHUP) {
             reopen_log();
             continue;
         }
-        if (abandon_ns != never_ns)
+        if (stopping->abandon_ns != NEVER)
             continue;
-        signals_surrender();
         log_event(LOG_INFO, "stopping", LOG_FIELDS(log_number("signal", number)),
                   "Stopping: delivering what is queued; a second signal ends at once");
         stream_close(stream);
-        abandon_ns = clock_monotonic_ns() + config->drain_timeout_ms * 1000000;
+        stopping->surrender_ns = now_ns + SAME_SIGNAL_MS * NS_PER_MS;
+        stopping->abandon_ns = now_ns + config->drain_timeout_ms * NS_PER_MS;
     }
-    return abandon_ns;
 }
 
-static int wait_ms(uint64_t abandon_ns)
+static void act_on_time(struct stream *stream, const struct stream_config *config,
+                        struct stopping *stopping)
 {
-    uint64_t now_ns = clock_monotonic_ns(), rest_ms;
+    uint64_t now_ns = clock_monotonic_ns();
 
-    if (log_footer_visible())
-        return TICK_MS;
-    if (abandon_ns == never_ns)
-        return -1;
-    rest_ms = abandon_ns > now_ns ? (abandon_ns - now_ns) / 1000000 + 1 : 0;
-    return rest_ms < TICK_MS ? (int)rest_ms : TICK_MS;
+    if (!stopping->surrendered && now_ns >= stopping->surrender_ns) {
+        stopping->surrendered = true;
+        signals_surrender();
+    }
+    if (!stopping->abandoned && now_ns >= stopping->abandon_ns) {
+        stopping->abandoned = true;
+        log_event(LOG_WARN, "abandoned", NULL,
+                  "Not everything could be delivered in time; the rest stays in '%s'",
+                  config->spool_dir);
+        stream_abandon(stream);
+    }
 }
 
 static void wait_until_finished(struct stream *stream, int signal_fd,
                                 const struct stream_config *config,
                                 const struct report *report)
 {
+    struct stopping stopping = {.surrender_ns = NEVER, .abandon_ns = NEVER};
     struct pollfd watched[] = {
         {.fd = signal_fd, .events = POLLIN},
         {.fd = stream_finished_fd(stream), .events = POLLIN},
     };
-    uint64_t abandon_ns = never_ns;
-    bool abandoned = false;
 
     while (!(watched[1].revents & POLLIN)) {
-        poll(watched, 2, abandoned ? TICK_MS : wait_ms(abandon_ns));
-        abandon_ns = take_signals(stream, signal_fd, config, abandon_ns);
-        if (!abandoned && clock_monotonic_ns() >= abandon_ns) {
-            abandoned = true;
-            log_event(LOG_WARN, "abandoned", NULL,
-                      "Not everything could be delivered in time; the rest stays in "
-                      "'%s'",
-                      config->spool_dir);
-            stream_abandon(stream);
-        }
+        bool ticking = log_footer_visible() || stopping.abandon_ns != NEVER;
+
+        poll(watched, 2, ticking ? TICK_MS : -1);
+        take_signals(stream, signal_fd, config, &stopping);
+        act_on_time(stream, config, &stopping);
         show_progress(stream, report);
     }
     progress_hide();

@@ -60,7 +60,7 @@ static inline bool split_head_first(struct split_head *split, char *line, size_t
     request->version = version;
     split->head.start = line;
     split->head.uri = uri;
-    split->head.uri_length = (size_t)(version - 1 - uri);
+    split->head.uri_length = strlen(uri);
     snprintf(request->target, sizeof request->target, "%s", uri);
     return split->head.uri_length < sizeof request->target;
 }

@@ -1,50 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/exchange.h"
+#include "scripted_server.h"
 #include "unit.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <unistd.h>
 
-enum { STEPS_MAX = 24, HEAD_SIZE = 2048, URL_SIZE = 64, PATIENCE_S = 20 };
-
-enum after { KEEP, CLOSE, RESET, HOLD /* until the client goes */ };
-
-/* What the server does with one request. */
-struct step {
-    const char *answer; /* NULL: none */
-    enum after after;
-    bool leave_body;      /* answer without having read it */
-    struct latch *signal; /* set once the request is there */
-};
-
-struct record {
-    char head[HEAD_SIZE];
-    size_t body_bytes;
-    bool body_is_right;
-};
-
-struct server {
-    const struct step *step;
-    size_t steps;
-    int listener;
-    unsigned port;
-    pthread_t thread;
-    struct record record[STEPS_MAX]; /* these: the thread's, until it is joined */
-    unsigned connections;
-};
-
-static uint8_t pattern(uint64_t offset)
-{
-    return (uint8_t)(offset * 131 + (offset >> 13));
-}
+enum { URL_SIZE = 64 };
 
 static enum status read_pattern(void *context, uint64_t offset, void *into, size_t n,
                                 struct error *err)
@@ -52,7 +16,7 @@ static enum status read_pattern(void *context, uint64_t offset, void *into, size
     (void)context;
     (void)err;
     for (size_t i = 0; i < n; i++)
-        ((uint8_t *)into)[i] = pattern(offset + i);
+        ((uint8_t *)into)[i] = server_pattern(offset + i);
     return ST_OK;
 }
 
@@ -63,122 +27,6 @@ static enum status read_fails(void *context, uint64_t offset, void *into, size_t
     (void)offset;
     memset(into, 0, n);
     return error_set(err, ST_CORRUPT, "the source has changed");
-}
-
-static bool send_text(int fd, const char *text)
-{
-    return send(fd, text, strlen(text), MSG_NOSIGNAL) == (ssize_t)strlen(text);
-}
-
-/* Byte by byte, so that nothing of the body is taken. */
-static bool take_head(int fd, char head[HEAD_SIZE])
-{
-    size_t n = 0;
-
-    do {
-        if (n + 1 == HEAD_SIZE || recv(fd, head + n, 1, 0) != 1)
-            return false;
-        head[++n] = '\0';
-    } while (n < 4 || strcmp(head + n - 4, "\r\n\r\n") != 0);
-    return true;
-}
-
-static void take_body(int fd, struct record *record)
-{
-    const char *field = strcasestr(record->head, "\r\nContent-Length: ");
-    size_t length = field ? (size_t)strtoull(field + 18, NULL, 10) : 0;
-    uint8_t chunk[16384];
-
-    if (strcasestr(record->head, "\r\nExpect: 100-continue"))
-        send_text(fd, "HTTP/1.1 100 Continue\r\n\r\n");
-    record->body_bytes = 0;
-    record->body_is_right = true;
-    while (record->body_bytes < length) {
-        size_t want = length - record->body_bytes;
-        ssize_t n = recv(fd, chunk, want < sizeof chunk ? want : sizeof chunk, 0);
-
-        if (n <= 0)
-            return;
-        for (ssize_t i = 0; i < n; i++)
-            if (chunk[i] != pattern(record->body_bytes + (size_t)i))
-                record->body_is_right = false;
-        record->body_bytes += (size_t)n;
-    }
-}
-
-static void leave(int *fd, enum after after)
-{
-    const struct linger abrupt = {.l_onoff = 1, .l_linger = 0};
-    char byte;
-
-    if (after == KEEP)
-        return;
-    if (after == RESET)
-        setsockopt(*fd, SOL_SOCKET, SO_LINGER, &abrupt, sizeof abrupt);
-    if (after == HOLD)
-        while (recv(*fd, &byte, 1, 0) > 0)
-            continue;
-    close(*fd);
-    *fd = -1;
-}
-
-static void *serve(void *context)
-{
-    const struct timeval patience = {.tv_sec = PATIENCE_S};
-    struct server *server = context;
-    int fd = -1;
-
-    for (size_t i = 0; i < server->steps; i++) {
-        const struct step *step = &server->step[i];
-        struct record *record = &server->record[i];
-
-        while (fd < 0 || !take_head(fd, record->head)) {
-            if (fd >= 0)
-                close(fd);
-            fd = accept(server->listener, NULL, NULL);
-            if (fd < 0)
-                return NULL;
-            setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-            server->connections++;
-        }
-        if (!step->leave_body)
-            take_body(fd, record);
-        if (step->signal)
-            latch_set(step->signal);
-        if (step->answer)
-            send_text(fd, step->answer);
-        leave(&fd, step->after);
-    }
-    if (fd >= 0)
-        close(fd);
-    return NULL;
-}
-
-static void server_start(struct server *server, const struct step *step, size_t steps)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    socklen_t size = sizeof address;
-
-    memset(server, 0, sizeof *server);
-    server->step = step;
-    server->steps = steps;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    server->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    ck_assert_int_ge(server->listener, 0);
-    ck_assert_int_eq(
-        bind(server->listener, (const struct sockaddr *)&address, sizeof address), 0);
-    ck_assert_int_eq(listen(server->listener, 8), 0);
-    getsockname(server->listener, (struct sockaddr *)&address, &size);
-    server->port = ntohs(address.sin_port);
-    ck_assert_int_eq(pthread_create(&server->thread, NULL, serve, server), 0);
-}
-
-/* Also ends a server that waits for requests which were never made. */
-static void server_stop(struct server *server)
-{
-    shutdown(server->listener, SHUT_RDWR);
-    pthread_join(server->thread, NULL);
-    close(server->listener);
 }
 
 /* An exchange and the server it talks to. */
@@ -192,7 +40,7 @@ struct pair {
 
 static struct pair pair;
 
-static void pair_start_with(const struct step *step, size_t steps,
+static void pair_start_with(const struct server_step *step, size_t steps,
                             const struct exchange_config *config)
 {
     memset(&pair, 0, sizeof pair);
@@ -201,7 +49,7 @@ static void pair_start_with(const struct step *step, size_t steps,
     ck_assert_int_eq(exchange_create(&pair.exchange, config, &pair.err), ST_OK);
 }
 
-static void pair_start(const struct step *step, size_t steps)
+static void pair_start(const struct server_step *step, size_t steps)
 {
     const struct exchange_config config = {.connect_timeout_ms = 5000};
 
@@ -243,7 +91,7 @@ static const uint64_t body_sizes[] = {0,     1,      65535,  65536,
 
 START_TEST(body_arrives_whole_and_the_connection_stays)
 {
-    const struct step steps[] = {{.answer = created}, {.answer = empty}};
+    const struct server_step steps[] = {{.answer = created}, {.answer = empty}};
     uint64_t bytes = body_sizes[_i];
     char digest[32];
 
@@ -274,7 +122,7 @@ START_TEST(methods_do_not_rub_off_on_each_other)
     static const char *const methods[] = {"POST", "HEAD", "PUT",   "GET",
                                           "HEAD", "POST", "DELETE"};
     const struct exchange_body body = {.size = 3, .read = read_pattern};
-    const struct step steps[] = {
+    const struct server_step steps[] = {
         {.answer = empty}, {.answer = empty}, {.answer = empty}, {.answer = empty},
         {.answer = empty}, {.answer = empty}, {.answer = empty}};
 
@@ -302,7 +150,7 @@ END_TEST
 
 START_TEST(headers_are_sent_or_withheld_as_asked)
 {
-    const struct step steps[] = {{.answer = empty}};
+    const struct server_step steps[] = {{.answer = empty}};
     const struct exchange_header headers[] = {
         {"Content-Type", "text/plain"}, {"X-One", "1"}, {"Accept", ""}};
     struct exchange_request request = {
@@ -367,7 +215,7 @@ END_TEST
 
 static const struct {
     const char *name;
-    struct step step;
+    struct server_step step;
 } broken_answers[] = {
     {"reset", {.after = RESET}},
     {"closed", {.after = CLOSE}},
@@ -389,7 +237,7 @@ END_TEST
 
 START_TEST(request_that_hits_a_dying_connection_is_replayed_whole)
 {
-    const struct step steps[] = {
+    const struct server_step steps[] = {
         {.answer = empty}, {.after = CLOSE}, {.answer = created}};
 
     pair_start(steps, 3);
@@ -406,7 +254,7 @@ END_TEST
 
 START_TEST(retry_after_is_reported_in_milliseconds)
 {
-    const struct step steps[] = {
+    const struct server_step steps[] = {
         {.answer = "HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n"},
         {.answer = "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"},
     };
@@ -423,7 +271,7 @@ END_TEST
 
 START_TEST(early_refusal_is_the_answer_whatever_becomes_of_the_upload)
 {
-    const struct step steps[] = {
+    const struct server_step steps[] = {
         {.answer = "HTTP/1.1 413 Too Large\r\nContent-Length: 5\r\n"
                    "Connection: close\r\n\r\nlarge",
          .leave_body = true,
@@ -439,7 +287,7 @@ END_TEST
 START_TEST(long_answer_is_cut_to_what_is_kept)
 {
     static char answer[EXCHANGE_BODY_MAX + 4096];
-    const struct step steps[] = {{.answer = answer}, {.answer = created}};
+    const struct server_step steps[] = {{.answer = answer}, {.answer = created}};
     int head;
 
     head = snprintf(answer, sizeof answer,
@@ -458,7 +306,7 @@ END_TEST
 
 START_TEST(silence_ends_with_the_timeout)
 {
-    const struct step steps[] = {{.after = HOLD}};
+    const struct server_step steps[] = {{.after = HOLD}};
     struct exchange_request request = {.method = "GET", .timeout_ms = 50};
 
     pair_start(steps, 1);
@@ -471,7 +319,7 @@ END_TEST
 
 START_TEST(stalled_transfer_is_given_up)
 {
-    const struct step steps[] = {
+    const struct server_step steps[] = {
         {.answer = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n1", .after = HOLD}};
     struct exchange_request request = {.method = "GET",
                                        .timeout_ms = 20000,
@@ -490,7 +338,7 @@ END_TEST
 START_TEST(cancel_ends_a_transfer_and_prevents_the_next)
 {
     struct latch cancel;
-    const struct step steps[] = {{.after = HOLD, .signal = &cancel}};
+    const struct server_step steps[] = {{.after = HOLD, .signal = &cancel}};
     const struct exchange_config config = {.connect_timeout_ms = 5000,
                                            .cancel = &cancel};
 
@@ -505,7 +353,7 @@ END_TEST
 
 START_TEST(source_that_fails_ends_the_exchange_with_its_own_verdict)
 {
-    const struct step steps[] = {{.after = CLOSE}};
+    const struct server_step steps[] = {{.after = CLOSE}};
     const struct exchange_body body = {.size = _i == 0 ? 10 : 100000,
                                        .read = read_fails};
 
@@ -574,7 +422,7 @@ static const char typed[] = "HTTP/1.1 200 OK\r\nContent-Type: text/x\r\n"
 
 START_TEST(sink_sees_the_headers_first_and_then_every_byte)
 {
-    const struct step steps[] = {{.answer = typed}, {.answer = empty}};
+    const struct server_step steps[] = {{.answer = typed}, {.answer = empty}};
     struct tray tray = {.begun = 0}, nothing = {.begun = 0};
 
     pair_start(steps, 2);
@@ -593,7 +441,7 @@ END_TEST
 
 START_TEST(sink_that_fails_ends_the_exchange_with_its_own_verdict)
 {
-    const struct step steps[] = {
+    const struct server_step steps[] = {
         {.answer = typed}, {.answer = typed}, {.answer = empty}};
     struct tray unwanted = {.fail_begin = true}, full = {.fail_write = true};
 
@@ -611,7 +459,7 @@ static const char moved[] = "HTTP/1.1 302 Found\r\nLocation: ../c?d=e\r\n"
 
 START_TEST(redirect_is_an_answer_unless_it_is_to_be_followed)
 {
-    const struct step steps[] = {
+    const struct server_step steps[] = {
         {.answer = moved}, {.answer = moved}, {.answer = typed}};
     struct tray tray = {.begun = 0}, followed = {.begun = 0};
 
@@ -635,7 +483,7 @@ END_TEST
 
 START_TEST(redirects_end_where_they_were_to_end)
 {
-    const struct step steps[] = {
+    const struct server_step steps[] = {
         {.answer = moved}, {.answer = moved}, {.answer = moved}};
     struct tray tray = {.begun = 0};
 
@@ -649,7 +497,8 @@ END_TEST
 START_TEST(credentials_do_not_follow_to_another_origin)
 {
     char away[128];
-    const struct step first[] = {{.answer = away}}, second[] = {{.answer = typed}};
+    const struct server_step first[] = {{.answer = away}},
+                             second[] = {{.answer = typed}};
     struct server other;
     struct tray tray = {.begun = 0};
 
@@ -673,7 +522,7 @@ END_TEST
 
 START_TEST(redirect_repeats_a_body_only_when_it_says_so)
 {
-    const struct step steps[] = {
+    const struct server_step steps[] = {
         {.answer =
              "HTTP/1.1 307 Temporary\r\nLocation: /q\r\nContent-Length: 0\r\n\r\n"},
         {.answer = created},
