@@ -124,10 +124,10 @@ const char *access_describe(const struct access *access)
     const struct access_config *config = &access->config;
 
     if (config->token_file && config->tls_client_ca)
-        return "with token and client certificate";
+        return "by token and client certificate";
     if (config->token_file)
-        return "with token";
+        return "by token";
     if (config->tls_client_ca)
-        return "with client certificate";
+        return "by client certificate";
     return "open";
 }

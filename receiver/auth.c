@@ -23,12 +23,17 @@ enum status auth_create(struct auth **out, const struct auth_config *config,
                         struct error *err)
 {
     struct auth *auth = calloc(1, sizeof(*auth));
+    pthread_rwlockattr_t kind;
     enum status st;
 
     if (!auth)
         return error_sys(err, ENOMEM, "set access up");
     auth->config = *config;
-    pthread_rwlock_init(&auth->shared.lock, NULL);
+    /* Else a reload could wait as long as there are requests. */
+    pthread_rwlockattr_init(&kind);
+    pthread_rwlockattr_setkind_np(&kind, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(&auth->shared.lock, &kind);
+    pthread_rwlockattr_destroy(&kind);
     st = auth_reload(auth, err);
     if (st != ST_OK) {
         auth_destroy(&auth);
@@ -81,7 +86,7 @@ static bool check_certificate(struct request *request)
         return true;
     }
     if (certificate && certificate->sent)
-        reply_problem(&request->reply, 403, "Client certificate refused", "%s",
+        reply_problem(&request->reply, 403, certificate->problem, "%s",
                       certificate->why);
     else
         reply_problem(&request->reply, 403, "Client certificate required",

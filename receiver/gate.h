@@ -5,7 +5,10 @@
  * libmicrohttpd 0.9.75 forgives much that lets one request hide in another: two
  * lengths, a length beside chunked, a blank before the colon, folded lines, bare line
  * feeds, NUL bytes. Nothing behind the gate sees such a request, and its connection is
- * closed. Threads: pure functions. Source:  RFC 9110 and 9112;
+ * closed. But for one: a NUL beside a bare line feed cannot be told from CR LF, since
+ * either has become two NUL bytes by then.
+ *
+ * Threads: pure functions. Source:  RFC 9110 and 9112;
  * https://portswigger.net/web-security/request-smuggling
  */
 #ifndef RECEIVER_GATE_H

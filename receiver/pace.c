@@ -119,14 +119,19 @@ static bool too_slow_locked(const struct pace *pace, struct pace_runner *runner,
     return false;
 }
 
-/* The loop of the connection sees it end, and closes it. */
+/* The loop of the connection sees it end, and closes it. What lies in the kernel for a
+ * peer that does not read is thrown away with it; a word to one that does not write is
+ * not. */
 static void cut_locked(struct pace *pace, struct pace_runner *runner, struct cut *cut)
 {
+    const struct linger reset = {.l_onoff = 1, .l_linger = 0};
     enum pace_phase phase = phase_of(runner->seen.at);
 
     snprintf(cut->peer, sizeof(cut->peer), "%s", runner->peer);
     cut->phase = phase;
-    if (runner->plain && phase != PACE_ANSWER)
+    if (phase == PACE_ANSWER)
+        (void)setsockopt(runner->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+    else if (runner->plain)
         (void)!send(runner->fd, pace->config.farewell, pace->config.farewell_length,
                     MSG_NOSIGNAL | MSG_DONTWAIT);
     shutdown(runner->fd, SHUT_RDWR);

@@ -17,18 +17,33 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { REQUEST_HEADERS_MAX = 64, REQUEST_TARGET_SIZE = 1024, REQUEST_PEER_SIZE = 64 };
+enum {
+    REQUEST_HEADERS_MAX = 64,
+    REQUEST_TARGET_SIZE = 1024,
+    REQUEST_PEER_SIZE = 64,
+    REQUEST_CLIENT_SIZE = 64,
+};
 
 struct request_header {
     const char *name, *value; /* NUL-terminated */
     size_t name_length, value_length;
 };
 
+/* What TLS found out about the client's certificate. */
+struct request_certificate {
+    bool sent, verified;
+    char name[REQUEST_CLIENT_SIZE]; /* its common name, once verified */
+    const char *problem; /* it was sent, but not verified: what is wrong, static */
+    char why[160];       /* and in more words */
+};
+
 struct request {
     const char *method;
     const char *version;
-    char target[REQUEST_TARGET_SIZE]; /* raw: path and query, undecoded */
-    const char *peer;                 /* "127.0.0.1:51234" */
+    char target[REQUEST_TARGET_SIZE];              /* raw: path and query, undecoded */
+    const char *peer;                              /* "127.0.0.1:51234", or "unix" */
+    const struct request_certificate *certificate; /* NULL: none was asked for */
+    char client[REQUEST_CLIENT_SIZE]; /* who it is, once known; "" otherwise */
 
     struct request_header header[REQUEST_HEADERS_MAX];
     size_t headers;

@@ -7,9 +7,14 @@
 #include "receiver/serve.h"
 
 #include "common/log.h"
+#include "common/notify.h"
 #include "common/options.h"
 #include "common/signals.h"
+#include "receiver/access.h"
+#include "receiver/descriptors.h"
 #include "receiver/listener.h"
+#include "receiver/pulse.h"
+#include "receiver/unix_socket.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -25,6 +30,7 @@ struct config {
     const char *address;
     uint64_t port;
     const char *directory;
+    struct access_config access;
     unsigned digest;
     unsigned durability;
     uint64_t max_blob_bytes;
@@ -52,7 +58,7 @@ static const struct option_spec specs[] = {
      .offset = AT(address),
      .value_name = "ADDRESS",
      .preset = "127.0.0.1",
-     .help = "name or number of the address to listen on"},
+     .help = "name or number of the address to listen on, or unix:PATH"},
     {.name = "port",
      .letter = 'p',
      .type = OPTION_COUNT,
@@ -68,6 +74,31 @@ static const struct option_spec specs[] = {
      .value_name = "DIR",
      .preset = "blobs",
      .help = "where blobs are kept"},
+    {.name = "token-file",
+     .type = OPTION_TEXT,
+     .offset = AT(access.token_file),
+     .value_name = "FILE",
+     .help = "ask for a bearer token of this file, whose lines are NAME "
+             "read|write|read,write TOKEN"},
+    {.name = "tls-cert",
+     .type = OPTION_TEXT,
+     .offset = AT(access.tls_cert),
+     .value_name = "FILE",
+     .help = "speak TLS with this certificate (PEM, with its chain)"},
+    {.name = "tls-key",
+     .type = OPTION_TEXT,
+     .offset = AT(access.tls_key),
+     .value_name = "FILE",
+     .help = "its key, unless that is in the same file"},
+    {.name = "tls-client-ca",
+     .type = OPTION_TEXT,
+     .offset = AT(access.tls_client_ca),
+     .value_name = "FILE",
+     .help = "ask for a client certificate that one of these authorities signed"},
+    {.name = "insecure-open",
+     .type = OPTION_FLAG,
+     .offset = AT(access.insecure_open),
+     .help = "let whoever can reach the address read and write"},
     {.name = "digest",
      .type = OPTION_CHOICE,
      .offset = AT(digest),
@@ -203,14 +234,17 @@ static const struct option_set options = {
         "Send one:\n"
         "  curl -H \"X-SHA256: $(sha256sum <FILE | cut -c1-64)\" \\\n"
         "       --data-binary @FILE http://127.0.0.1:8000/blobs\n\n"
-        "SIGINT and SIGTERM finish what is under way, then exit with 0; SIGHUP "
-        "reopens the\nlog file. Exit status: 0 stopped as asked, 1 could not start, "
-        "2 bad usage.\n",
+        "SIGINT and SIGTERM finish what is under way, then exit with 0; SIGHUP reads "
+        "tokens\nand certificates again and reopens the log file.\n\n"
+        "A FILE without a slash is looked for in $CREDENTIALS_DIRECTORY first.\n\n"
+        "Exit status: 0 stopped as asked, 1 could not start, 2 bad usage.\n",
     .specs = specs,
     .count = sizeof(specs) / sizeof(specs[0]),
 };
 
 struct daemon {
+    struct notify notify;
+    struct access access;
     struct store *store;
     struct service *service;
     struct server *server;
@@ -238,10 +272,26 @@ static enum status open_store(struct daemon *daemon, const struct config *config
     return st;
 }
 
-static enum status start(struct daemon *daemon, const struct config *config,
+/* Before anything else: who must not be let in is not even heard. */
+static enum status open_door(struct daemon *daemon, const struct config *config,
+                             struct error *err)
+{
+    enum status st = access_open(&daemon->access, &config->access, err);
+
+    if (st == ST_OK)
+        st = listener_open(&daemon->listener, config->address, (uint16_t)config->port,
+                           err);
+    if (st == ST_OK)
+        st = access_allow(&daemon->access, listener_address(daemon->listener),
+                          listener_local(daemon->listener), err);
+    return st;
+}
+
+static enum status serve(struct daemon *daemon, const struct config *config,
                          struct error *err)
 {
     const struct service_config service = {
+        .auth = daemon->access.auth,
         .rules = {.digest = (enum digest_policy)config->digest,
                   .max_blob_bytes = config->max_blob_bytes},
         .durability = (enum durability)config->durability,
@@ -249,6 +299,7 @@ static enum status start(struct daemon *daemon, const struct config *config,
                   .min_free_bytes = config->min_free_bytes},
     };
     const struct server_config server = {
+        .tls = daemon->access.tls,
         .threads = event_loops(config),
         .census = {.max = (unsigned)config->max_connections,
                    .max_per_peer = (unsigned)config->max_connections_per_ip},
@@ -259,10 +310,8 @@ static enum status start(struct daemon *daemon, const struct config *config,
     };
     enum status st;
 
+    descriptors_raise((unsigned)config->max_connections);
     st = open_store(daemon, config, err);
-    if (st == ST_OK)
-        st = listener_open(&daemon->listener, config->address, (uint16_t)config->port,
-                           err);
     if (st == ST_OK)
         st = service_start(&daemon->service, daemon->store, &service, err);
     if (st == ST_OK)
@@ -272,12 +321,34 @@ static enum status start(struct daemon *daemon, const struct config *config,
     return st;
 }
 
+static enum status start(struct daemon *daemon, const struct config *config,
+                         struct error *err)
+{
+    enum status st = open_door(daemon, config, err);
+
+    return st == ST_OK ? serve(daemon, config, err) : st;
+}
+
 static void stop(struct daemon *daemon)
 {
     listener_close(&daemon->listener);
     server_stop(&daemon->server);
     service_stop(&daemon->service);
     store_close(&daemon->store);
+    access_close(&daemon->access);
+}
+
+static void format_url(char *out, size_t size, const struct daemon *daemon)
+{
+    const char *address = listener_address(daemon->listener);
+    bool v6 = strchr(address, ':') != NULL;
+
+    if (unix_socket_path(address))
+        snprintf(out, size, "%s", address);
+    else
+        snprintf(out, size, v6 ? "%s://[%s]:%u" : "%s://%s:%u",
+                 daemon->access.tls ? "https" : "http", address,
+                 listener_port(daemon->listener));
 }
 
 static void announce(const struct daemon *daemon, const struct config *config)
@@ -285,35 +356,71 @@ static void announce(const struct daemon *daemon, const struct config *config)
     unsigned port = listener_port(daemon->listener);
     const char *durability = durability_names[config->durability];
     const char *digest = digest_policy_names[config->digest];
-    bool v6 = strchr(config->address, ':') != NULL;
+    const char *access = access_describe(&daemon->access);
+    char url[512];
 
+    format_url(url, sizeof(url), daemon);
+    notify_ready(&daemon->notify, "Listening on %s", url);
     log_event(LOG_INFO, "listening",
-              LOG_FIELDS(log_text("address", config->address), log_number("port", port),
+              LOG_FIELDS(log_text("address", listener_address(daemon->listener)),
+                         log_number("port", port),
                          log_text("dir", config->directory),
-                         log_text("durability", durability),
-                         log_text("digest", digest)),
-              "listening on http://%s%s%s:%u, storing in %s, durability %s, digest %s",
-              v6 ? "[" : "", config->address, v6 ? "]" : "", port, config->directory,
-              durability, digest);
+                         log_text("durability", durability), log_text("digest", digest),
+                         log_text("access", access)),
+              "listening on %s, storing in %s, durability %s, digest %s, access %s",
+              url, config->directory, durability, digest, access);
+}
+
+static void reload(struct daemon *daemon)
+{
+    struct error err;
+    char url[512];
+
+    notify_reloading(&daemon->notify);
+    if (log_reopen(&err) != ST_OK)
+        log_event(LOG_ERROR, "log", NULL, "%s", err.text);
+    else
+        log_event(LOG_INFO, "reopened", NULL, "log reopened");
+    access_reload(&daemon->access);
+    format_url(url, sizeof(url), daemon);
+    notify_ready(&daemon->notify, "Listening on %s", url);
+}
+
+/* The watchdog is told only what was found out by asking every event loop. */
+static void reassure(struct daemon *daemon, const struct config *config)
+{
+    uint64_t patience_ms = daemon->notify.watchdog_ms;
+
+    if (pulse_feel(daemon->listener, event_loops(config), patience_ms))
+        notify_alive(&daemon->notify);
+    else
+        log_event(LOG_ERROR, "hanging",
+                  LOG_FIELDS(log_number("ms", patience_ms)),
+                  "an event loop has not answered for %llu ms: the watchdog is not told "
+                  "that all is well",
+                  (unsigned long long)patience_ms);
 }
 
 /* Until the first SIGINT or SIGTERM. */
-static int wait_for_stop(int signals)
+static int wait_for_stop(struct daemon *daemon, const struct config *config,
+                         int signals)
 {
+    int patience_ms = -1;
+
+    if (daemon->notify.watchdog_ms > 0)
+        patience_ms = (int)(daemon->notify.watchdog_ms / 2);
     for (;;) {
         struct pollfd polled = {.fd = signals, .events = POLLIN};
-        struct error err;
-        int number;
+        int ready = poll(&polled, 1, patience_ms), number;
 
-        if (poll(&polled, 1, -1) < 0 && errno != EINTR)
+        if (ready < 0 && errno != EINTR)
             return SIGTERM;
+        if (ready == 0)
+            reassure(daemon, config);
         while ((number = signals_take(signals)) != 0) {
             if (number != SIGHUP)
                 return number;
-            if (log_reopen(&err) != ST_OK)
-                log_event(LOG_ERROR, "log", NULL, "%s", err.text);
-            else
-                log_event(LOG_INFO, "reopened", NULL, "log reopened");
+            reload(daemon);
         }
     }
 }
@@ -324,7 +431,8 @@ static void drain(struct daemon *daemon, const struct config *config, int number
 
     log_event(LOG_INFO, "stopping", LOG_FIELDS(log_text("signal", strsignal(number))),
               "%s: finishing what is under way", strsignal(number));
-    signals_surrender();
+    signals_surrender(SIGNALS_ECHO_MS);
+    notify_stopping(&daemon->notify, "Finishing what is under way");
     listener_close(&daemon->listener);
     service_drain(daemon->service);
     left = server_drain(daemon->server, config->shutdown_timeout_ms);
@@ -340,21 +448,25 @@ static int run(const struct config *config)
     int signals = -1;
     enum status st;
 
+    notify_open(&daemon.notify);
     st = signals_open(&signals, &err);
     if (st == ST_OK)
         st = start(&daemon, config, &err);
     if (st == ST_OK) {
         announce(&daemon, config);
-        drain(&daemon, config, wait_for_stop(signals));
+        drain(&daemon, config, wait_for_stop(&daemon, config, signals));
     } else {
         log_event(LOG_ERROR, "failed", NULL, "cannot start: %s", err.text);
     }
     stop(&daemon);
+    notify_close(&daemon.notify);
     if (signals >= 0)
         close(signals);
     if (st == ST_OK)
         log_event(LOG_INFO, "stopped", NULL, "stopped");
-    return st == ST_OK ? EXIT_SUCCESS : EXIT_INCOMPLETE;
+    if (st == ST_OK)
+        return EXIT_SUCCESS;
+    return st == ST_INVALID ? EXIT_USAGE : EXIT_INCOMPLETE;
 }
 
 int serve_main(int argc, char **argv)
@@ -367,6 +479,8 @@ int serve_main(int argc, char **argv)
     st = options_parse(&options, argc, argv, &config, &operand, &err);
     if (st == ST_END)
         return EXIT_SUCCESS;
+    if (st == ST_OK)
+        st = access_check_options(&config.access, &err);
     if (st != ST_OK) {
         fprintf(stderr, "blob-receiver: %s\n", err.text);
         return EXIT_USAGE;

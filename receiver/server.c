@@ -36,7 +36,7 @@ static void format_peer(char out[REQUEST_PEER_SIZE], const struct sockaddr *addr
         inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
         snprintf(out, REQUEST_PEER_SIZE, "[%s]:%u", host, ntohs(in6->sin6_port));
     } else {
-        snprintf(out, REQUEST_PEER_SIZE, "local");
+        snprintf(out, REQUEST_PEER_SIZE, "unix");
     }
 }
 
@@ -60,7 +60,19 @@ static struct connection *open_connection(struct server *server,
     connection->runner.fd = about(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     connection->runner.plain = !about(mhd, MHD_CONNECTION_INFO_PROTOCOL);
     pace_enter(server->pace, &connection->runner);
+    if (server->tls)
+        tls_attach(server->tls,
+                   about(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session,
+                   &connection->tls);
     return connection;
+}
+
+static void detach_tls(struct connection *connection)
+{
+    if (!connection->tls.finished)
+        log_event(LOG_INFO, "handshake", LOG_FIELDS(log_text("peer", connection->peer)),
+                  "no TLS handshake with %s", connection->peer);
+    tls_detach(&connection->tls);
 }
 
 static void on_connection(void *context, struct MHD_Connection *mhd,
@@ -69,10 +81,12 @@ static void on_connection(void *context, struct MHD_Connection *mhd,
 {
     struct server *server = context;
     struct connection *connection = *socket_context;
-    const union MHD_ConnectionInfo *info =
-        about(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const union MHD_ConnectionInfo *info = about(mhd,
+                                                 MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     const struct sockaddr *peer = info ? info->client_addr : NULL;
 
+    if (peer && peer->sa_family == AF_UNSPEC)
+        return; /* a probe */
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
         *socket_context = open_connection(server, mhd, peer);
         return;
@@ -83,6 +97,8 @@ static void on_connection(void *context, struct MHD_Connection *mhd,
     pace_leave(server->pace, &connection->runner);
     if (connection->lingers)
         lingering_adopt(server->lingering, connection->runner.fd);
+    if (server->tls)
+        detach_tls(connection);
     free(connection);
     *socket_context = NULL;
 }
@@ -95,6 +111,7 @@ static size_t keep_escapes(void *context, struct MHD_Connection *mhd, char *text
     return strlen(text);
 }
 
+PRINTF_LIKE(2, 0)
 static void on_log(void *context, const char *format, va_list args)
 {
     char text[512];
@@ -125,12 +142,20 @@ static struct MHD_Daemon *start_daemon(struct server *server,
         {MHD_OPTION_THREAD_POOL_SIZE, config->threads, NULL},
         {MHD_OPTION_END, 0, NULL},
     };
+    const struct MHD_OptionItem tls[] = {
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)tls_priorities},
+        {MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)(uintptr_t)tls_no_certificate},
+        {MHD_OPTION_END, 0, NULL},
+    };
     const struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
+    /* With epoll three bytes of a handshake, and no more, keep a loop spinning. */
+    const unsigned flags = server->tls ? MHD_USE_TLS | MHD_USE_POLL_INTERNAL_THREAD
+                                       : MHD_USE_EPOLL_INTERNAL_THREAD;
 
     MHD_set_panic_func(on_panic, NULL);
     return MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC |
-            MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG,
+        flags | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME |
+            MHD_USE_ERROR_LOG,
         0, NULL, NULL, transaction_go_on, server, MHD_OPTION_EXTERNAL_LOGGER, on_log,
         NULL, MHD_OPTION_URI_LOG_CALLBACK, transaction_begin, server,
         MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_NOTIFY_COMPLETED,
@@ -138,7 +163,7 @@ static struct MHD_Daemon *start_daemon(struct server *server,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
         MHD_OPTION_CONNECTION_LIMIT, limit, MHD_OPTION_CONNECTION_TIMEOUT,
         config->idle_timeout_s, MHD_OPTION_ARRAY, config->threads > 1 ? pool : none,
-        MHD_OPTION_END);
+        MHD_OPTION_ARRAY, server->tls ? tls : none, MHD_OPTION_END);
 }
 
 static enum status start_pace(struct server *server, const struct server_config *config,
@@ -154,8 +179,8 @@ static enum status start_pace(struct server *server, const struct server_config 
                   "a request has to make progress: %llu bytes in %llu ms",
                   (unsigned long long)(pace.min_rate * pace.window_ms / 1000),
                   (unsigned long long)pace.window_ms);
-    pace.farewell_length =
-        reply_serialize(&reply, server->farewell, sizeof(server->farewell));
+    pace.farewell_length = reply_serialize(&reply, server->farewell,
+                                           sizeof(server->farewell));
     return pace_start(&server->pace, &pace, err);
 }
 
@@ -169,6 +194,7 @@ enum status server_start(struct server **out, struct service *service,
     if (!server)
         return error_sys(err, ENOMEM, "start the server");
     server->service = service;
+    server->tls = config->tls;
     server->max_header_bytes = config->max_header_bytes;
     pthread_mutex_init(&server->flight.lock, NULL);
     pthread_condattr_init(&monotonic);
@@ -205,7 +231,8 @@ static void turn_away(struct server *server, int fd, enum census_verdict why)
                                      : "no more are served at a time from one address");
     reply_header(&reply, "Retry-After", "1");
     n = reply_serialize(&reply, bytes, sizeof(bytes));
-    (void)!send(fd, bytes, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (!server->tls)
+        (void)!send(fd, bytes, n, MSG_NOSIGNAL | MSG_DONTWAIT);
     lingering_adopt(server->lingering, fd);
     close(fd);
 }
@@ -224,6 +251,13 @@ void server_adopt(struct server *server, int fd, const struct sockaddr *peer,
         log_event(LOG_WARN, "dropped", NULL, "dropped a connection: %s",
                   strerror(errno));
     }
+}
+
+void server_probe(struct server *server, int fd)
+{
+    const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+
+    (void)MHD_add_connection(server->daemon, fd, &nobody, sizeof(nobody));
 }
 
 unsigned server_drain(struct server *server, uint64_t deadline_ms)

@@ -15,13 +15,15 @@
 
 #include "receiver/census.h"
 #include "receiver/service.h"
+#include "receiver/tls.h"
 
 #include <sys/socket.h>
 
 struct server;
 
 struct server_config {
-    unsigned threads;         /* event loops */
+    struct tls *tls;             /* NULL: plain HTTP; must outlive the server */
+    unsigned threads;            /* event loops */
     struct census_config census; /* beyond it a connection is answered with 503 */
     unsigned idle_timeout_s;     /* without a byte in either direction */
     uint64_t min_rate;           /* pace.h's; 0: nobody is too slow */
@@ -36,6 +38,10 @@ enum status server_start(struct server **out, struct service *service,
 /* Takes a connected socket. */
 void server_adopt(struct server *server, int fd, const struct sockaddr *peer,
                   socklen_t length);
+
+/* Takes a socket of pulse.h's: a loop opens it like a connection, and closes it once its
+ * other end has been closed. It counts nowhere. */
+void server_probe(struct server *server, int fd);
 
 /* Waits until no request is under way, for deadline_ms at most. The service should be
  * draining and nobody adopt any more. Returns how many are left. */

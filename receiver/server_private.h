@@ -8,6 +8,7 @@
 #include "receiver/pace.h"
 #include "receiver/request.h"
 #include "receiver/service.h"
+#include "receiver/tls.h"
 
 #include <microhttpd.h>
 #include <pthread.h>
@@ -20,6 +21,7 @@ struct server {
     struct MHD_Daemon *daemon;
     struct service *service;
     struct lingering *lingering;
+    struct tls *tls;       /* NULL: plain HTTP */
     struct census *census; /* connections adopted and not closed */
     struct pace *pace;
     char farewell[RAW_REPLY_SIZE]; /* for those who are too slow */
@@ -36,6 +38,7 @@ struct server {
 struct connection {
     struct server *server;
     char peer[REQUEST_PEER_SIZE];
+    struct tls_link tls;
     struct pace_runner runner;
     bool lingers; /* the client may still be sending when we close */
 };

@@ -116,6 +116,23 @@ static enum service_next begin_upload(struct task *task, struct request *request
     return next == INGEST_BODY ? SERVICE_BODY : SERVICE_REPLY;
 }
 
+static enum auth_need need_of(enum route route)
+{
+    switch (route) {
+    case ROUTE_HEALTH:
+    case ROUTE_READY:
+        return AUTH_PUBLIC;
+    case ROUTE_NONE: /* what is not here is told to those who may come in */
+        return AUTH_KNOWN;
+    case ROUTE_DOWNLOAD:
+    case ROUTE_LIST:
+        return AUTH_READ;
+    case ROUTE_UPLOAD:
+        return AUTH_WRITE;
+    }
+    return AUTH_NEVER;
+}
+
 enum service_next service_begin(struct service *service, struct request *request,
                                 struct task **out)
 {
@@ -129,6 +146,8 @@ enum service_next service_begin(struct service *service, struct request *request
     task->started_ns = clock_monotonic_ns();
     *out = task;
     task->match = route_find(request);
+    if (!auth_check(service->config.auth, request, need_of(task->match.route)))
+        return SERVICE_REPLY;
     switch (task->match.route) {
     case ROUTE_NONE:
         return SERVICE_REPLY;
@@ -243,19 +262,37 @@ void service_result(struct task *task, struct request *request)
         ingest_result(task->ingest, request);
 }
 
+enum { FROM_SIZE = REQUEST_PEER_SIZE + REQUEST_CLIENT_SIZE + 4 };
+
+static const char *from(char out[FROM_SIZE], const struct request *request)
+{
+    bool known = request->client[0] != '\0';
+
+    snprintf(out, FROM_SIZE, "%s%s%s%s", request->peer, known ? " (" : "",
+             request->client, known ? ")" : "");
+    return out;
+}
+
+/* The last field of a line: of a client that is not known it is the end of the list. */
+static struct log_field client_field(const struct request *request)
+{
+    return log_text(request->client[0] != '\0' ? "client" : NULL, request->client);
+}
+
 static void log_stored(const struct task *task, const struct request *request)
 {
     uint64_t ms = (clock_monotonic_ns() - task->started_ns) / 1000000;
     uint64_t bytes = ingest_received(task->ingest);
     const char *event = request->reply.status == 201 ? "stored" : "replayed";
-    char id[UUID_TEXT_SIZE];
+    char id[UUID_TEXT_SIZE], who[FROM_SIZE];
 
     uuid_format(id, ingest_id(task->ingest));
     log_event(LOG_INFO, event,
               LOG_FIELDS(log_text("blob", id), log_number("bytes", bytes),
-                         log_number("ms", ms), log_text("peer", request->peer)),
+                         log_number("ms", ms), log_text("peer", request->peer),
+                         client_field(request)),
               "%s %s %llu bytes from %s, %llu ms", event, id, (unsigned long long)bytes,
-              request->peer, (unsigned long long)ms);
+              from(who, request), (unsigned long long)ms);
 }
 
 static void log_refused(const struct task *task, const struct request *request)
@@ -263,7 +300,7 @@ static void log_refused(const struct task *task, const struct request *request)
     const struct reply *reply = &request->reply;
     const struct uuid *blob = task && task->ingest ? ingest_id(task->ingest) : NULL;
     bool serious = reply->status == 500 || reply->status == 507;
-    char id[UUID_TEXT_SIZE] = "";
+    char id[UUID_TEXT_SIZE] = "", who[FROM_SIZE];
 
     if (blob)
         uuid_format(id, blob);
@@ -272,9 +309,10 @@ static void log_refused(const struct task *task, const struct request *request)
                          log_text("reason", reply->reason), log_text("blob", id),
                          log_text("method", request->method),
                          log_text("target", request->target),
-                         log_text("peer", request->peer)),
+                         log_text("peer", request->peer), client_field(request)),
               "refused %s %s from %s: %d %s%s%s", request->method, request->target,
-              request->peer, reply->status, reply->reason, blob ? ", blob " : "", id);
+              from(who, request), reply->status, reply->reason, blob ? ", blob " : "",
+              id);
 }
 
 void service_answered(const struct task *task, const struct request *request)

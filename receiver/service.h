@@ -10,6 +10,7 @@
 #ifndef RECEIVER_SERVICE_H
 #define RECEIVER_SERVICE_H
 
+#include "receiver/auth.h"
 #include "receiver/ingest.h"
 #include "receiver/request.h"
 #include "receiver/store.h"
@@ -20,6 +21,7 @@ struct service;
 struct task;
 
 struct service_config {
+    struct auth *auth; /* must outlive the service */
     struct ingest_rules rules;
     enum durability durability;
     struct space_config space;

@@ -65,7 +65,7 @@ static enum status load_pair(struct tls_identity *identity,
                                                     &key_datum, GNUTLS_X509_FMT_PEM,
                                                     NULL, 0);
         if (code < 0)
-            st = error_set(err, ST_INVALID,
+            st = error_set(err, ST_CORRUPT,
                            "'%s' and '%s' are not a certificate and its key: %s",
                            config->cert_file, key_file, gnutls_strerror(code));
     }
@@ -90,10 +90,10 @@ static enum status load_client_ca(struct tls_identity *identity, const char *fil
                                                   GNUTLS_X509_FMT_PEM);
     credential_free(&ca, n);
     if (count < 0)
-        return error_set(err, ST_INVALID, "'%s' is not a certificate: %s", file,
+        return error_set(err, ST_CORRUPT, "'%s' is not a certificate: %s", file,
                          gnutls_strerror(count));
     if (count == 0)
-        return error_set(err, ST_INVALID, "'%s' has no certificate in it", file);
+        return error_set(err, ST_CORRUPT, "'%s' has no certificate in it", file);
     identity->asks_clients = true;
     return ST_OK;
 }
@@ -200,6 +200,22 @@ static int on_finished(gnutls_session_t session, unsigned type, unsigned when,
     return 0;
 }
 
+int tls_no_certificate(gnutls_session_t session, const gnutls_datum_t *authorities,
+                       int count, const gnutls_pk_algorithm_t *algorithms, int n,
+                       gnutls_pcert_st **certificates, unsigned *length,
+                       gnutls_privkey_t *key)
+{
+    (void)session;
+    (void)authorities;
+    (void)count;
+    (void)algorithms;
+    (void)n;
+    (void)certificates;
+    (void)length;
+    (void)key;
+    return -1;
+}
+
 void tls_attach(struct tls *tls, gnutls_session_t session, struct tls_link *link)
 {
     struct tls_identity *identity;
@@ -244,13 +260,24 @@ static void take_name(gnutls_session_t session, struct request_certificate *out)
     gnutls_x509_crt_deinit(crt);
 }
 
+static const char *problem(unsigned status)
+{
+    if (status & (GNUTLS_CERT_SIGNER_NOT_FOUND | GNUTLS_CERT_SIGNER_NOT_CA))
+        return "Client certificate of an unknown authority";
+    if (status & GNUTLS_CERT_EXPIRED)
+        return "Client certificate expired";
+    if (status & GNUTLS_CERT_NOT_ACTIVATED)
+        return "Client certificate not yet valid";
+    return "Client certificate refused";
+}
+
 static void judge(gnutls_session_t session, struct request_certificate *out)
 {
     static char purpose[] = GNUTLS_KP_TLS_WWW_CLIENT;
     gnutls_typed_vdata_st data = {.type = GNUTLS_DT_KEY_PURPOSE_OID,
                                   .data = (unsigned char *)purpose};
     gnutls_datum_t text;
-    unsigned status, length = 0;
+    unsigned status = 0, length = 0;
     int code;
 
     *out = (struct request_certificate){
@@ -258,8 +285,9 @@ static void judge(gnutls_session_t session, struct request_certificate *out)
     if (!out->sent)
         return;
     code = gnutls_certificate_verify_peers(session, &data, 1, &status);
-    if (code == 0 && status == 0) {
-        out->verified = true;
+    out->verified = code == 0 && status == 0;
+    out->problem = problem(status);
+    if (out->verified) {
         take_name(session, out);
     } else if (code < 0) {
         snprintf(out->why, sizeof(out->why), "%s", gnutls_strerror(code));

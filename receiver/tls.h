@@ -5,10 +5,11 @@
  * Each connection gets the credentials that are current when it begins and keeps them
  * until it ends, so that a reload cuts nobody off. libmicrohttpd only asks for a client
  * certificate: it is verified here, and whoever answers requests must look.
- * Errors:  name the file. ST_REFUSED: the key may be read by others; ST_INVALID: not a
+ *
+ * Errors:  name the file. ST_REFUSED: the key may be read by others; ST_CORRUPT: not a
  *          certificate, not a key, or not a pair; ST_SYSTEM.
- * Owner:   a link lies in the caller's storage, from attach to detach; it must not
- * move. Threads: create, reload and destroy from one thread; a link belongs to its
+ * Owner:   a link lies in the caller's storage and stays there until detach.
+ * Threads: create, reload and destroy from one thread; a link belongs to its
  *          connection's event loop.
  * Source:  GnuTLS 3.7; libmicrohttpd 0.9.75, which ends the session before it notifies
  *          of the closed connection.
@@ -18,6 +19,7 @@
 
 #include "receiver/request.h"
 
+#include <gnutls/abstract.h>
 #include <gnutls/gnutls.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -48,6 +50,13 @@ void tls_destroy(struct tls **tls); /* after the last detach; NULL inside is fin
 enum status tls_reload(struct tls *tls, struct error *err) MUST_CHECK;
 
 int64_t tls_expires(const struct tls *tls); /* when the certificate does, Unix time */
+
+/* For libmicrohttpd, which wants to have a source of certificates. It has none: a
+ * session that was not attached comes to nothing. */
+int tls_no_certificate(gnutls_session_t session, const gnutls_datum_t *authorities,
+                       int count, const gnutls_pk_algorithm_t *algorithms, int n,
+                       gnutls_pcert_st **certificates, unsigned *length,
+                       gnutls_privkey_t *key);
 
 /* Before the handshake, and after the session is gone. */
 void tls_attach(struct tls *tls, gnutls_session_t session, struct tls_link *link);

@@ -166,12 +166,12 @@ static enum status parse(struct tokens *tokens, const char *text, const char *fi
         if (!wrong)
             wrong = check_unique(tokens, token);
         if (wrong)
-            return error_set(err, ST_INVALID, "token file '%s', line %u: %s", file,
+            return error_set(err, ST_CORRUPT, "token file '%s', line %u: %s", file,
                              number, wrong);
         tokens->count++;
     }
     if (tokens->count == 0)
-        return error_set(err, ST_INVALID, "token file '%s' has no token in it", file);
+        return error_set(err, ST_CORRUPT, "token file '%s' has no token in it", file);
     return ST_OK;
 }
 

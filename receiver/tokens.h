@@ -12,8 +12,10 @@
  * The file must not be readable by others (credential.h).
  *
  * Only hashes are kept in memory. A token is compared with all of them, each in
- * constant time, so that time tells nothing about any. Errors:  ST_INVALID, naming the
- * line and never quoting it; those of credential.h. Threads: immutable once loaded.
+ * constant time, so that time tells nothing about any.
+ *
+ * Errors:  ST_CORRUPT, naming the line, never quoting it; those of credential.h.
+ * Threads: immutable once loaded.
  * Source:  RFC 6750
  */
 #ifndef RECEIVER_TOKENS_H

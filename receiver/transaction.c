@@ -14,12 +14,14 @@
 #include "receiver/gate.h"
 #include "receiver/server_private.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
-enum { DISCARD_MAX = 256 * 1024 };
+enum { DISCARD_MAX = 256 * 1024, FILE_BLOCK = 128 * 1024 };
 
 enum phase {
     PHASE_HEAD,
@@ -42,13 +44,67 @@ struct transaction {
     size_t discarded;
 };
 
+static gnutls_session_t tls_session(struct MHD_Connection *mhd)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+        mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+
+    return info ? info->tls_session : NULL;
+}
+
 /* ---- answers ---- */
 
-static struct MHD_Response *make_response(struct reply *reply)
+/* Part of a file, as libmicrohttpd asks for it. */
+struct file_reader {
+    int fd;
+    uint64_t offset;
+};
+
+static ssize_t read_file(void *context, uint64_t position, char *into, size_t n)
+{
+    const struct file_reader *reader = context;
+    ssize_t got;
+
+    do
+        got = pread(reader->fd, into, n, (off_t)(reader->offset + position));
+    while (got < 0 && errno == EINTR);
+    return got > 0 ? got : MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+static void close_file(void *context)
+{
+    struct file_reader *reader = context;
+
+    close(reader->fd);
+    free(reader);
+}
+
+/* libmicrohttpd itself would read and encrypt 4 KiB at a time. */
+static struct MHD_Response *make_encrypted_file(struct reply *reply)
+{
+    struct file_reader *reader = malloc(sizeof(*reader));
+    struct MHD_Response *response;
+
+    if (!reader)
+        return NULL;
+    reader->fd = reply->fd;
+    reader->offset = reply->offset;
+    response = MHD_create_response_from_callback(reply->file_length, FILE_BLOCK,
+                                                 read_file, reader, close_file);
+    if (response)
+        reply->fd = -1;
+    else
+        free(reader);
+    return response;
+}
+
+static struct MHD_Response *make_response(struct reply *reply, bool encrypted)
 {
     struct MHD_Response *response;
 
-    if (reply->fd >= 0) {
+    if (reply->fd >= 0 && encrypted) {
+        response = make_encrypted_file(reply);
+    } else if (reply->fd >= 0) {
         response = MHD_create_response_from_fd_at_offset64(reply->file_length,
                                                            reply->fd, reply->offset);
         if (response)
@@ -69,7 +125,7 @@ static enum MHD_Result answer(struct transaction *transaction)
 {
     struct request *request = &transaction->request;
     struct reply *reply = &request->reply;
-    struct MHD_Response *response = make_response(reply);
+    struct MHD_Response *response = make_response(reply, transaction->server->tls);
     enum MHD_Result result = MHD_YES;
 
     if (!response)
@@ -92,14 +148,25 @@ static enum MHD_Result answer(struct transaction *transaction)
 
 /* libmicrohttpd takes no answer in the middle of a body. The socket does: not a byte of
  * an answer has been sent on it yet, and this one ends the connection. */
+static void send_raw(struct transaction *transaction, const char *bytes, size_t n)
+{
+    gnutls_session_t session = tls_session(transaction->mhd);
+    const union MHD_ConnectionInfo *info;
+
+    if (session) {
+        (void)!gnutls_record_send(session, bytes, n);
+        return;
+    }
+    info = MHD_get_connection_info(transaction->mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+    (void)!send(info->connect_fd, bytes, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 static enum MHD_Result answer_raw(struct transaction *transaction)
 {
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(
-        transaction->mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
     char bytes[RAW_REPLY_SIZE];
     size_t n = reply_serialize(&transaction->request.reply, bytes, sizeof(bytes));
 
-    (void)!send(info->connect_fd, bytes, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+    send_raw(transaction, bytes, n);
     transaction->connection->lingers = true;
     transaction->phase = PHASE_ANSWERED;
     service_answered(transaction->task, &transaction->request);
@@ -193,6 +260,9 @@ static enum MHD_Result on_head(struct transaction *transaction, const char *meth
     pace_phase(&transaction->connection->runner, PACE_BODY);
     if (!pass_gate(transaction, method, version))
         return answer_early(transaction);
+    if (transaction->server->tls)
+        transaction->request.certificate = tls_judge(&transaction->connection->tls,
+                                                     tls_session(transaction->mhd));
     if (service_begin(transaction->server->service, &transaction->request,
                       &transaction->task) == SERVICE_REPLY)
         return answer_early(transaction);
@@ -333,6 +403,8 @@ void *transaction_begin(void *context, const char *target, struct MHD_Connection
     request->has_length = request->chunked = request->expects_continue = false;
     request->length = 0;
     request->method = request->version = "";
+    request->certificate = NULL;
+    request->client[0] = '\0';
     reply_init(&request->reply);
     transaction->server = server;
     transaction->mhd = mhd;

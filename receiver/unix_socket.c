@@ -66,6 +66,7 @@ enum status unix_socket_open(struct unix_socket *out, const char *path,
                              struct error *err)
 {
     struct unix_socket made = {.address.sun_family = AF_UNIX};
+    const char *name = made.address.sun_path;
     bool bound;
 
     if (*path == '\0' || strlen(path) >= sizeof(made.address.sun_path))
@@ -78,11 +79,11 @@ enum status unix_socket_open(struct unix_socket *out, const char *path,
         return ST_SYSTEM;
     bound = bind_name(made.fd, &made.address) == 0;
     /* Nobody can connect before listen(), so no moment is more open than the mode. */
-    if (!bound || chmod(path, MODE) != 0 || lstat(path, &made.about) != 0 ||
+    if (!bound || chmod(name, MODE) != 0 || lstat(name, &made.about) != 0 ||
         listen(made.fd, SOMAXCONN) != 0) {
-        (void)error_sys(err, errno, "listen on unix socket '%s'", path);
+        (void)error_sys(err, errno, "listen on unix socket '%s'", name);
         if (bound)
-            unlink(path);
+            unlink(name);
         close(made.fd);
         return ST_SYSTEM;
     }

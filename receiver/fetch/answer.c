@@ -56,9 +56,9 @@ void answer_read(struct answer *out, int status, uint64_t retry_after_ms,
     char text[ANSWER_HEADER_SIZE];
 
     *out = (struct answer){.status = status, .retry_after_ms = retry_after_ms};
-    out->has_length =
-        read_whole(header, context, "Content-Length", text, sizeof text) &&
-        units_parse_count(text, &out->length);
+    out->has_length = read_whole(header, context, "Content-Length", text,
+                                 sizeof text) &&
+                      units_parse_count(text, &out->length);
     out->has_range = read_whole(header, context, "Content-Range", text, sizeof text) &&
                      http_content_range_parse(text, strlen(text), &out->range);
     out->chunked = read_whole(header, context, "Transfer-Encoding", text, sizeof text);
@@ -108,7 +108,8 @@ static enum answer_kind changed(const struct answer *answer,
     const struct validators *known = question->known, *now = &answer->validators;
 
     if (known->etag[0] != '\0')
-        error_set(err, ST_CORRUPT, "the file changed on the server: ETag %.40s, was %.40s",
+        error_set(err, ST_CORRUPT,
+                  "the file changed on the server: ETag %.40s, was %.40s",
                   now->etag[0] != '\0' ? now->etag : "missing", known->etag);
     else if (known->modified[0] != '\0' && strcmp(known->modified, now->modified) != 0)
         error_set(err, ST_CORRUPT,
@@ -204,9 +205,10 @@ enum answer_kind answer_judge(const struct answer *answer,
                               const struct question *question, struct error *err)
 {
     if ((answer->status == 200 || answer->status == 206) && answer->coding[0] != '\0') {
-        error_set(err, ST_REFUSED,
-                  "the server insists on Content-Encoding '%s', which was not asked for",
-                  answer->coding);
+        error_set(
+            err, ST_REFUSED,
+            "the server insists on Content-Encoding '%s', which was not asked for",
+            answer->coding);
         return ANSWER_REFUSED;
     }
     if (answer->status == 206)

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "receiver/fetch/job_private.h"
-#include "receiver/fetch/sidecar.h"
-
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/progress.h"
+#include "receiver/fetch/job_private.h"
+#include "receiver/fetch/sidecar.h"
 
 enum { TICK_MS = 100, SAVE_MS = 1000, SYNC_MS = 5000 };
 

@@ -3,9 +3,8 @@
 #ifndef RECEIVER_FETCH_CONFIG_H
 #define RECEIVER_FETCH_CONFIG_H
 
-#include "receiver/fetch/transfer.h"
-
 #include "common/options.h"
+#include "receiver/fetch/transfer.h"
 
 enum fetch_durability { FETCH_STRICT, FETCH_RELAXED };
 

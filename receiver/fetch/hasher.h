@@ -10,11 +10,10 @@
 #ifndef RECEIVER_FETCH_HASHER_H
 #define RECEIVER_FETCH_HASHER_H
 
+#include "common/sha256.h"
 #include "receiver/fetch/md5.h"
 #include "receiver/fetch/part.h"
 #include "receiver/fetch/pieces.h"
-
-#include "common/sha256.h"
 
 struct hasher;
 

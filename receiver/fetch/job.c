@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "receiver/fetch/job_private.h"
-
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/progress.h"
 #include "common/retry.h"
 #include "common/signals.h"
+#include "receiver/fetch/job_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -90,10 +89,10 @@ static enum status look_for_earlier(struct run *run, struct error *err)
                   "%s: going on with the %" PRIu64 " bytes of an earlier run",
                   run->job->name, run->result->resumed);
     } else if (why.status != ST_END) {
-        log_event(LOG_WARN, "restarting",
-                  LOG_FIELDS(log_text("file", run->job->name),
-                             log_text("why", why.text)),
-                  "%s: starting afresh: %s", run->job->name, why.text);
+        log_event(
+            LOG_WARN, "restarting",
+            LOG_FIELDS(log_text("file", run->job->name), log_text("why", why.text)),
+            "%s: starting afresh: %s", run->job->name, why.text);
     }
     return ST_OK;
 }
@@ -272,8 +271,9 @@ static void give_up_bytes(struct run *run)
 /* What a failed run leaves: all that the next one can go on with, and nothing else. */
 static void leave(struct run *run, const struct error *why)
 {
-    struct checkpoint *checkpoint =
-        run->transfer != NULL ? transfer_checkpoint(run->transfer) : NULL;
+    struct checkpoint *checkpoint = run->transfer != NULL
+                                        ? transfer_checkpoint(run->transfer)
+                                        : NULL;
     struct error err = {.status = ST_OK};
 
     if (run->part.fd < 0)
@@ -287,10 +287,10 @@ static void leave(struct run *run, const struct error *why)
                                              : checkpoint_save(checkpoint, &err);
 
         if (st != ST_OK)
-            log_event(LOG_WARN, "not_resumable",
-                      LOG_FIELDS(log_text("file", run->job->name),
-                                 log_text("why", err.text)),
-                      "%s: %s", run->job->name, err.text);
+            log_event(
+                LOG_WARN, "not_resumable",
+                LOG_FIELDS(log_text("file", run->job->name), log_text("why", err.text)),
+                "%s: %s", run->job->name, err.text);
     }
 }
 

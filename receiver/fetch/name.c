@@ -41,8 +41,9 @@ enum status name_check(const char *name, struct error *err)
     if (*name == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
         return error_set(err, ST_INVALID, "'%s' is not a file name", name);
     if (strlen(name) >= NAME_SIZE)
-        return error_set(err, ST_INVALID, "file name '%.40s...' is longer than %d bytes",
-                         name, NAME_SIZE - 1);
+        return error_set(err, ST_INVALID,
+                         "file name '%.40s...' is longer than %d bytes", name,
+                         NAME_SIZE - 1);
     if (strchr(name, '/') != NULL)
         return error_set(err, ST_INVALID, "file name '%.80s' contains a slash", name);
     return ST_OK;
@@ -66,7 +67,8 @@ enum status name_from_url(char out[NAME_SIZE], const char *url, struct error *er
             return error_set(err, ST_INVALID,
                              "the URL's file name has a control character in it: "
                              "choose a name with --output");
-        if (n < sizeof name) /* too long a segment may yet turn out not to be the last */
+        if (n <
+            sizeof name) /* too long a segment may yet turn out not to be the last */
             name[n] = c;
         n++;
     }

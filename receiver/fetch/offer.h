@@ -3,8 +3,8 @@
  * offer -- the digest a file is to be verified against, and where it came from.
  *
  * Threads: pure functions.
- * Source:  RFC 9530 (Repr-Digest), RFC 3230 (Digest), RFC 1864 (Content-MD5), the S3 API
- *          (x-amz-checksum-sha256; a value with "-N" is a digest of digests, no use).
+ * Source:  RFC 9530 (Repr-Digest), RFC 3230 (Digest), RFC 1864 (Content-MD5), the S3
+ * API (x-amz-checksum-sha256; a value with "-N" is a digest of digests, no use).
  */
 #ifndef RECEIVER_FETCH_OFFER_H
 #define RECEIVER_FETCH_OFFER_H
@@ -16,7 +16,7 @@ enum offer_kind { OFFER_NONE, OFFER_MD5, OFFER_SHA256 }; /* better is greater */
 
 struct offer {
     enum offer_kind kind;
-    const char *source;      /* "Repr-Digest", "--checksum", ...: static */
+    const char *source; /* "Repr-Digest", "--checksum", ...: static */
     struct sha256_digest sha256;
     uint8_t md5[MD5_BYTES];
 };

@@ -91,12 +91,12 @@ enum status part_truncate(const struct part *part, uint64_t size, struct error *
 enum status part_allocate(const struct part *part, uint64_t size, struct error *err)
 {
     if (size > INT64_MAX)
-        return error_sys(err, EFBIG, "make room for %" PRIu64 " bytes in '%.120s'", size,
-                         part->part_name);
+        return error_sys(err, EFBIG, "make room for %" PRIu64 " bytes in '%.120s'",
+                         size, part->part_name);
     if (size > 0 && fallocate(part->fd, 0, 0, (off_t)size) != 0 &&
         errno != EOPNOTSUPP && errno != ENOSYS)
-        return error_sys(err, errno, "make room for %" PRIu64 " bytes in '%.120s'", size,
-                         part->part_name);
+        return error_sys(err, errno, "make room for %" PRIu64 " bytes in '%.120s'",
+                         size, part->part_name);
     return part_truncate(part, size, err);
 }
 

@@ -33,7 +33,8 @@ struct pieces {
     } shared;
 };
 
-static void list_insert_locked(struct pieces *p, struct piece *before, struct piece *new)
+static void list_insert_locked(struct pieces *p, struct piece *before,
+                               struct piece *new)
 {
     new->before = before;
     new->after = before == NULL ? p->shared.head : before->after;
@@ -80,7 +81,8 @@ static void announce_locked(struct pieces *p)
         pthread_cond_broadcast(&p->shared.grown);
 }
 
-/* Nothing of it is missing any more: its worker may still hold it, the list does not. */
+/* Nothing of it is missing any more: its worker may still hold it, the list does not.
+ */
 static void retire_if_done_locked(struct pieces *p, struct piece *piece)
 {
     if (piece->next == piece->end && piece->listed)
@@ -251,9 +253,8 @@ static struct piece *take_over_locked(struct pieces *p, const struct pieces_wish
     left = victim->end - victim->reserved;
     rate = rate_locked(victim, wish->now_ns);
     thief_rate = wish->bytes_per_s != 0 ? wish->bytes_per_s : rate;
-    if (eta < worthwhile_ns ||
-        (left < 2 * p->least_bytes && rate > 0 &&
-         eta < second_ns + 2 * eta_ns(left, thief_rate)))
+    if (eta < worthwhile_ns || (left < 2 * p->least_bytes && rate > 0 &&
+                                eta < second_ns + 2 * eta_ns(left, thief_rate)))
         return NULL;
     cut = cut_for(victim, rate, thief_rate);
     if (cut < victim->reserved)
@@ -438,7 +439,8 @@ size_t pieces_missing(struct pieces *p, struct extent *out, size_t max)
     return n;
 }
 
-uint64_t pieces_wait_frontier(struct pieces *p, uint64_t from, uint64_t step, bool *last)
+uint64_t pieces_wait_frontier(struct pieces *p, uint64_t from, uint64_t step,
+                              bool *last)
 {
     uint64_t frontier;
 

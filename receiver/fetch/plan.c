@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "receiver/fetch/transfer_private.h"
-
 #include "common/clock.h"
+#include "receiver/fetch/transfer_private.h"
 
 enum {
     MIB = 1024 * 1024,
@@ -27,9 +26,8 @@ static bool may_be_pieced(const struct transfer *t, const struct answer *answer)
 /* A fresh file of `end` bytes. */
 static enum status begin_file(struct transfer *t, uint64_t end, struct error *err)
 {
-    const struct pieces_config config = {.end = end,
-                                         .least_bytes = t->config.least_bytes,
-                                         .parallel = t->parallel};
+    const struct pieces_config config = {
+        .end = end, .least_bytes = t->config.least_bytes, .parallel = t->parallel};
     const struct extent all = {0, end};
     enum status st = ST_OK;
 

@@ -44,10 +44,10 @@ enum status sidecar_fetch(struct offer *out, const struct fetch_config *config,
     if (st == ST_OK && response.status != 200)
         st = error_set(err, ST_REFUSED, "no sidecar: the server answered %d",
                        response.status);
-    else if (st == ST_OK && !offer_from_sidecar(out, response.body,
-                                                response.body_length, name))
-        st = error_set(err, ST_CORRUPT,
-                       "the sidecar has no digest for '%.80s' in it", name);
+    else if (st == ST_OK &&
+             !offer_from_sidecar(out, response.body, response.body_length, name))
+        st = error_set(err, ST_CORRUPT, "the sidecar has no digest for '%.80s' in it",
+                       name);
     exchange_destroy(&exchange);
     return st;
 }

@@ -29,8 +29,8 @@ struct state {
     char url[STATE_URL_SIZE]; /* redacted */
     struct sha256_digest url_digest;
     struct validators validators;
-    uint64_t total, inode;      /* inode: of the part file */
-    char boot[STATE_BOOT_SIZE]; /* names the running kernel's start; "": unknown */
+    uint64_t total, inode;          /* inode: of the part file */
+    char boot[STATE_BOOT_SIZE];     /* names the running kernel's start; "": unknown */
     struct extents synced, written; /* what is missing */
 };
 

@@ -14,11 +14,10 @@
 #ifndef RECEIVER_FETCH_TRANSFER_H
 #define RECEIVER_FETCH_TRANSFER_H
 
+#include "common/exchange.h"
 #include "receiver/fetch/checkpoint.h"
 #include "receiver/fetch/limiter.h"
 #include "receiver/fetch/offer.h"
-
-#include "common/exchange.h"
 
 enum { TRANSFER_URL_SIZE = 8192, TRANSFER_HEADERS_MAX = 24 };
 
@@ -68,8 +67,8 @@ struct transfer_facts {
     bool length_unproven; /* the end of the stream was the end of the connection */
     unsigned connections; /* most at a time */
     unsigned retries;
-    int http_status;      /* of the failure, 0: there was no answer */
-    int64_t modified_s;   /* -1: not told */
+    int http_status;    /* of the failure, 0: there was no answer */
+    int64_t modified_s; /* -1: not told */
 };
 
 struct transfer_facts transfer_facts(struct transfer *transfer);

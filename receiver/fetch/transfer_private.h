@@ -10,11 +10,10 @@
 #ifndef RECEIVER_FETCH_TRANSFER_PRIVATE_H
 #define RECEIVER_FETCH_TRANSFER_PRIVATE_H
 
-#include "receiver/fetch/transfer.h"
-
 #include "common/crew.h"
 #include "common/latch.h"
 #include "common/retry.h"
+#include "receiver/fetch/transfer.h"
 
 enum {
     TRANSFER_WAIT_MAX_MS = 60 * 1000,
@@ -67,8 +66,8 @@ struct worker {
     /* of the request on the wire */
     struct http_range asked;
     bool ranged, answered, discard;
-    enum answer_kind kind;  /* when answered */
-    struct error verdict;   /* on it */
+    enum answer_kind kind; /* when answered */
+    struct error verdict;  /* on it */
     struct answer answer;
     uint64_t start_ns, expected, received, discarded;
 };

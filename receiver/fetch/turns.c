@@ -8,10 +8,9 @@
  * success, so a server that is gone is given up soon, and one that drops a connection
  * now and then never.
  */
-#include "receiver/fetch/transfer_private.h"
-
 #include "common/clock.h"
 #include "common/log.h"
+#include "receiver/fetch/transfer_private.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -105,8 +104,7 @@ static void leave_turn(struct worker *w)
 /* Fewer requests at a time from here on. */
 static void lower_locked(struct transfer *t, uint64_t now_ns)
 {
-    if (t->shared.last_busy_ns != 0 &&
-        now_ns - t->shared.last_busy_ns < busy_window_ns)
+    if (t->shared.last_busy_ns != 0 && now_ns - t->shared.last_busy_ns < busy_window_ns)
         return;
     if (t->shared.allowed > t->shared.active)
         t->shared.allowed = t->shared.active;

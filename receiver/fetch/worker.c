@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "receiver/fetch/transfer_private.h"
-
 #include "common/clock.h"
+#include "receiver/fetch/transfer_private.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -158,8 +157,10 @@ enum status worker_request(struct worker *w, struct error *err)
     const struct transfer_config *config = &t->config;
     char range_text[RANGE_TEXT_SIZE];
     struct exchange_header headers[OWN_HEADERS_MAX];
-    const struct exchange_sink sink = {.begin = begin, .write = write_body, .context = w};
-    struct exchange_request request = {.method = "GET", .headers = headers, .sink = &sink};
+    const struct exchange_sink sink = {
+        .begin = begin, .write = write_body, .context = w};
+    struct exchange_request request = {
+        .method = "GET", .headers = headers, .sink = &sink};
     struct exchange_response response;
     bool use_if_range, use_source;
     enum status st;

@@ -53,7 +53,7 @@ def test_mismatch_never_tells_the_digest(receiver, name, value, provided, chunke
     assert entry["algorithm"] == "sha-256"
     assert entry["header"] == name
     if provided:
-        assert entry["provided_digest"].strip(":") == provided
+        assert entry["provided_digest"] == f":{provided}:"
     everything = answer.raw_headers + answer.body.decode()
     assert sha256_hex(BODY) not in everything.lower()
     assert sha256_base64(BODY) not in everything
@@ -184,7 +184,14 @@ def test_int16_with_parameters_is_int16(receiver):
 def test_upload_without_a_length(receiver, method, path):
     said = wire.talk(
         receiver.port,
-        wire.request([f"{method} {path} HTTP/1.1", "Host: a", repr_digest(b"")]),
+        wire.request(
+            [
+                f"{method} {path} HTTP/1.1",
+                "Host: a",
+                "Connection: close",
+                repr_digest(b""),
+            ]
+        ),
     )
     assert wire.statuses(said) == [411]
     receiver.assert_nothing_left()
@@ -233,9 +240,7 @@ def test_content_coding(receiver, coding, status):
 
     assert answer.status == status
     if status == 415:
-        assert "gzip" in json.dumps(answer.problem) or "br" in json.dumps(
-            answer.problem
-        )
+        assert "Content-Encoding" in json.dumps(answer.problem)
         receiver.assert_nothing_left()
 
 

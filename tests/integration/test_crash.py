@@ -68,7 +68,8 @@ def test_receiver_killed_at_random_moments(start_receiver, start_sender, chance)
             at_rest = receiver.blobs()
             assert set(acknowledged) <= at_rest.keys()
             receiver = start_receiver(port=receiver.port)
-        assert sender.stop(signal.SIGINT, timeout=60) == 0
+        status = sender.stop(signal.SIGINT, timeout=60)
+        assert status == 0, sender.stdout
 
     generated, delivered, stored = assert_exactly_once(receiver, [sender], watcher)
     assert generated.keys() == delivered.keys() == stored.keys()

@@ -36,7 +36,7 @@ def upload(*lines, body=BODY, host="Host: a", digest=repr_digest(BODY)):
 @pytest.fixture
 def receiver(start_receiver):
     """A receiver that must have survived, ready and empty, whatever the test did."""
-    receiver = start_receiver()
+    receiver = start_receiver("--idle-timeout", "1s")
     yield receiver
     assert curl(f"{receiver.url}/readyz").status == 200
     receiver.assert_nothing_left()
@@ -435,8 +435,7 @@ def test_slow_body_disturbs_nobody(receiver):
         path.unlink()
 
 
-def test_idle_peer_loses_its_connection(start_receiver):
-    receiver = start_receiver("--idle-timeout", "1s")
+def test_idle_peer_loses_its_connection(receiver):
     with wire.connect(receiver.port) as sock:
         sock.sendall(upload("Content-Length: 100000", body=bytes(10)))
         said = wire.read_until_closed(sock)

@@ -5,12 +5,11 @@ import os
 import pty
 import select
 import shutil
-import socket
 import subprocess
 
 import pytest
 
-from helpers import programs, store, wire
+from helpers import peers, programs, store, wire
 from helpers.wait import scaled
 
 NO_GAPS = ["--min-interval", "0", "--max-interval", "0"]
@@ -249,9 +248,8 @@ def test_dead_letters_keep_their_reason_and_can_be_sent_again(receiver, start_se
 
 
 def test_what_was_left_is_sent_first(receiver, start_sender):
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        first = start_sender(url, "-n", 6, *NO_GAPS, *SMALL)
+    with peers.deaf() as silent:
+        first = start_sender(silent.url, "-n", 6, *NO_GAPS, *SMALL)
         first.wait_event("generated", count=6)
         first.kill()
     left = set(store.blobs(first.spool))
@@ -271,13 +269,28 @@ def test_receiver_that_appears_later(start_receiver, start_sender):
     sender = start_sender(
         f"http://127.0.0.1:{port}", "-n", 10, "--max-attempts", 100, *NO_GAPS, *SMALL
     )
-    sender.wait_event("failed", count=10)
+    sender.wait_event("unreachable", count=2)
 
     receiver = start_receiver(port=port)
 
     assert sender.wait(60) == 0
     assert_all_there(receiver, sender)
-    assert sender.summary["retried"] >= 10
+
+
+def test_receiver_that_goes_away_for_a_while(start_receiver, start_sender):
+    receiver = start_receiver(port=wire.unused_port())
+    sender = start_sender(
+        receiver.url, "-n", 30, "--max-attempts", 100, "--max-interval", "10ms", *SMALL
+    )
+    sender.wait_event("delivered")
+    assert receiver.stop() == 0
+    sender.wait_event("failed")
+
+    receiver = start_receiver(port=receiver.port)
+
+    assert sender.wait(60) == 0
+    assert_all_there(receiver, sender)
+    assert sender.summary["retried"] > 0
 
 
 def test_permanent_refusal_is_not_retried(start_receiver, start_sender):
@@ -323,9 +336,8 @@ def test_spool_ignores_what_is_not_its_own(receiver, start_sender, workspace):
 def test_spooled_blob_that_was_altered_is_never_delivered(
     receiver, start_sender, workspace
 ):
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        first = start_sender(url, "-n", 2, *NO_GAPS, *SMALL)
+    with peers.deaf() as silent:
+        first = start_sender(silent.url, "-n", 2, *NO_GAPS, *SMALL)
         first.wait_event("generated", count=2)
         first.kill()
     altered, good = sorted(store.blobs(first.spool).items())

@@ -244,24 +244,29 @@ START_TEST(a_file_that_cannot_be_synced_gets_no_name)
 }
 END_TEST
 
-/* Descriptors from here on have this bit, so that a fault can single out the shard's
- * directory, which is opened late, from the blob's file. */
-enum { LATE_FD = 64 };
+/* A fault can single out the shard's directory from the blob's file by its descriptor:
+ * everything that is opened late gets one with this bit, the files before have none. */
+enum { LATE_BIT = 64, LATE_FD = 100, FIRST_FILE_FD = 128 };
 
-static void take_early_descriptors(void)
+static bool take_descriptors(void)
 {
-    while (dup(scratch.dir_fd) < LATE_FD - 1)
-        continue;
+    int fd;
+
+    do
+        fd = dup(scratch.dir_fd);
+    while (fd >= 0 && fd < FIRST_FILE_FD - 1);
+    return fd == FIRST_FILE_FD - 1;
 }
 
 static int sync_directory_fails(int sys, bool broken)
 {
-    struct commit first = commit_of(ID, "payload", false);
-    struct commit second = commit_of(ID, "payload", false);
+    struct commit first, second;
 
-    take_early_descriptors();
-    if (!start(DURABILITY_STRICT))
+    if (!take_descriptors() || !start(DURABILITY_STRICT))
         return 1;
+    first = commit_of(ID, "payload", false);
+    second = commit_of(ID, "payload", false);
+    close(LATE_FD);
     if (run(&first) != ST_SYSTEM || first.error.sys != sys ||
         !strstr(first.error.text, SHARD))
         return 2;
@@ -296,7 +301,7 @@ START_TEST(a_name_whose_directory_cannot_be_synced_is_taken_back)
 {
     const struct syscall_fault fault = {.number = SYS_fsync,
                                         .argument = 0,
-                                        .mask = LATE_FD,
+                                        .mask = LATE_BIT,
                                         .sys = directory_faults[_i].sys};
 
     syscall_fault_run(&fault, directory_faults[_i].body);
@@ -308,7 +313,6 @@ static int replay_on_a_bad_disk(void)
 {
     struct commit replay = commit_of(ID, "payload", true);
 
-    take_early_descriptors();
     if (!start(DURABILITY_STRICT))
         return 1;
     if (run(&replay) != ST_SYSTEM || replay.error.sys != EIO)
@@ -320,8 +324,7 @@ static int replay_on_a_bad_disk(void)
 
 START_TEST(a_replay_that_cannot_be_synced_fails_and_keeps_the_stored_blob)
 {
-    const struct syscall_fault fault = {
-        .number = SYS_fsync, .argument = 0, .mask = LATE_FD, .sys = EIO};
+    const struct syscall_fault fault = {.number = SYS_fsync, .sys = EIO};
 
     stored_put(store, ID, "payload");
     syscall_fault_run(&fault, replay_on_a_bad_disk);
@@ -347,11 +350,12 @@ END_TEST
 
 START_TEST(running_out_of_descriptors_passes)
 {
-    struct commit commit = commit_of(ID, "payload", false);
     struct rlimit before, tight;
+    struct commit commit;
     int lowest = dup(scratch.dir_fd);
 
-    close(lowest);
+    close(lowest); /* becomes the file's, and free again when it has its name */
+    commit = commit_of(ID, "payload", false);
     ck_assert(start(DURABILITY_STRICT));
     ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
     tight = before;
