@@ -169,11 +169,11 @@ static enum status refuse_file_system(int dir_fd, struct error *err)
     magic = (unsigned long)about.f_type & 0xffffffffUL;
     for (size_t i = 0; i < sizeof file_systems / sizeof file_systems[0]; i++) {
         if (file_systems[i].magic == magic)
-            return error_set(err, ST_INVALID,
+            return error_set(err, ST_REFUSED,
                              "this %s file system keeps no user attributes",
                              file_systems[i].name);
     }
-    return error_set(err, ST_INVALID,
+    return error_set(err, ST_REFUSED,
                      "this file system (type 0x%lx) keeps no user attributes", magic);
 }
 

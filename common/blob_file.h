@@ -52,7 +52,7 @@ enum status blob_file_digest(int fd, struct sha256_digest *out,
 enum status blob_file_remember_digest(int fd, const struct sha256_digest *digest,
                                       struct error *err) MUST_CHECK;
 
-/* ST_OK when the file system of dir_fd keeps user attributes; else ST_INVALID naming
+/* ST_OK when the file system of dir_fd keeps user attributes; else ST_REFUSED naming
  * it. Leaves nothing behind. */
 enum status blob_file_probe_attributes(int dir_fd, struct error *err) MUST_CHECK;
 

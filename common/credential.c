@@ -62,12 +62,12 @@ static enum status read_all(int fd, const char *path, char *text, size_t *n,
             break;
         used += (size_t)got;
         if (used > FILE_MAX)
-            return error_set(err, ST_INVALID, "'%s' is larger than %d bytes", path,
+            return error_set(err, ST_CORRUPT, "'%s' is larger than %d bytes", path,
                              FILE_MAX);
     }
     text[used] = '\0';
     if (strlen(text) != used)
-        return error_set(err, ST_INVALID, "'%s' holds a NUL: it is not text", path);
+        return error_set(err, ST_CORRUPT, "'%s' holds a NUL: it is not text", path);
     *n = used;
     return ST_OK;
 }

@@ -5,7 +5,7 @@
  * A name without a slash is looked for in $CREDENTIALS_DIRECTORY first, where systemd
  * puts what a unit's LoadCredential= names, then in the working directory.
  * Errors:  name the file and never say what is in it. ST_REFUSED: others may read it,
- *          or anyone but its owner may change it; ST_INVALID: too large, or text with a
+ *          or anyone but its owner may change it; ST_CORRUPT: too large, or text with a
  *          NUL in it; ST_SYSTEM.
  * Owner:   text that was read is wiped when it is freed.
  * Threads: any.

@@ -25,8 +25,10 @@ static bool remember(void *context, const struct structured_member *member)
     return true;
 }
 
-static enum digest_field_verdict invalid(struct digest_field *out, const char *reason)
+static enum digest_field_verdict invalid(struct digest_field *out, bool malformed,
+                                         const char *reason)
 {
+    out->malformed = malformed;
     out->reason = reason;
     return DIGEST_FIELD_INVALID;
 }
@@ -52,7 +54,7 @@ enum digest_field_verdict digest_field_parse(const char *value, size_t n,
     struct search search = {0};
 
     if (!structured_dictionary(value, n, remember, &search))
-        return invalid(out, "not a structured field dictionary");
+        return invalid(out, true, "not a structured field dictionary");
     if (search.wanted.key == NULL) {
         snprintf(out->algorithm, sizeof(out->algorithm), "%.*s",
                  (int)search.first.key_length,
@@ -60,9 +62,9 @@ enum digest_field_verdict digest_field_parse(const char *value, size_t n,
         return DIGEST_FIELD_UNSUPPORTED;
     }
     if (search.wanted.type != STRUCTURED_BYTES)
-        return invalid(out, "sha-256 is not a byte sequence between colons");
+        return invalid(out, true, "sha-256 is not a byte sequence between colons");
     if (!from_base64(&search.wanted, &out->digest))
-        return invalid(out, "sha-256 is not 32 bytes of padded base64");
+        return invalid(out, false, "sha-256 is not 32 bytes of padded base64");
     return DIGEST_FIELD_OK;
 }
 
@@ -70,7 +72,7 @@ enum digest_field_verdict digest_field_parse_hex(const char *value, size_t n,
                                                  struct digest_field *out)
 {
     if (!sha256_from_hex(value, n, &out->digest))
-        return invalid(out, "not 64 hex digits");
+        return invalid(out, false, "not 64 hex digits");
     return DIGEST_FIELD_OK;
 }
 

@@ -26,6 +26,7 @@ struct digest_field {
         algorithm[DIGEST_FIELD_ALGORITHM_SIZE]; /* for UNSUPPORTED: the first one named,
                                                    cut to fit; "" for an empty field */
     const char *reason;                         /* for INVALID: a clause, static */
+    bool malformed; /* for INVALID: it is not even written like such a field */
 };
 
 /* value: of Repr-Digest or Content-Digest. */

@@ -104,6 +104,15 @@ enum status durable_file_create(struct durable_file **out, int dir_fd,
     return ST_OK;
 }
 
+enum status durable_file_reserve(struct durable_file *file, uint64_t bytes,
+                                 struct error *err)
+{
+    while (fallocate(file->fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)bytes) != 0)
+        if (errno != EINTR)
+            return error_sys(err, errno, "reserve %ju bytes", (uintmax_t)bytes);
+    return ST_OK;
+}
+
 enum status durable_file_write(struct durable_file *file, const void *bytes, size_t n,
                                struct error *err)
 {

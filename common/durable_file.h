@@ -33,6 +33,11 @@ enum status durable_file_create(struct durable_file **out, int dir_fd,
 enum status durable_file_create_named(struct durable_file **out, int dir_fd,
                                       struct error *err) MUST_CHECK;
 
+/* Allocates blocks for the first `bytes` bytes, so that writing them cannot run out of
+ * room. sys EOPNOTSUPP: this file system does not do that. */
+enum status durable_file_reserve(struct durable_file *file, uint64_t bytes,
+                                 struct error *err) MUST_CHECK;
+
 enum status durable_file_write(struct durable_file *file, const void *bytes, size_t n,
                                struct error *err) MUST_CHECK;
 enum status durable_file_set_attribute(struct durable_file *file, const char *name,

@@ -65,3 +65,12 @@ uint64_t histogram_quantile(const struct histogram *histogram, double q)
     }
     return edge;
 }
+
+uint64_t histogram_count_below(const struct histogram *histogram, uint64_t bound)
+{
+    uint64_t count = 0;
+
+    for (unsigned i = 0; i < HISTOGRAM_BUCKETS && upper_edge(i) < bound; i++)
+        count += load(histogram, i);
+    return count;
+}

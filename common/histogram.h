@@ -27,4 +27,7 @@ void histogram_record(struct histogram *histogram, uint64_t value);
 /* Upper edge of the bucket that holds quantile q in [0, 1]; 0 when empty. */
 uint64_t histogram_quantile(const struct histogram *histogram, double q);
 
+/* How many values are below `bound`: exact when that is a power of two. */
+uint64_t histogram_count_below(const struct histogram *histogram, uint64_t bound);
+
 #endif

@@ -28,7 +28,8 @@ struct parse {
     union value {
         uint64_t number;
         const char *text;
-    } * values; /* per row */
+    } * values;                /* per row */
+    struct option_list *lists; /* per row, for OPTION_LIST */
 };
 
 static void parse_release(struct parse *parse)
@@ -37,6 +38,7 @@ static void parse_release(struct parse *parse)
     free(parse->shorts);
     free(parse->given);
     free(parse->values);
+    free(parse->lists);
 }
 
 static int argument_kind(const struct option_spec *spec)
@@ -71,8 +73,10 @@ static enum status parse_init(struct parse *parse, const struct option_set *set,
         .shorts = malloc(3 * rows + sizeof ":hV"),
         .given = calloc(rows + 1, sizeof *parse->given),
         .values = calloc(rows + 1, sizeof *parse->values),
+        .lists = calloc(rows + 1, sizeof *parse->lists),
     };
-    if (!parse->longs || !parse->shorts || !parse->given || !parse->values)
+    if (!parse->longs || !parse->shorts || !parse->given || !parse->values ||
+        !parse->lists)
         return error_sys(err, ENOMEM, "options");
     at = parse->shorts;
     *at++ = ':';
@@ -139,6 +143,7 @@ static bool parse_value(const struct option_spec *spec, const char *text,
 
     switch (spec->type) {
     case OPTION_TEXT:
+    case OPTION_LIST:
         out->text = text;
         return true;
     case OPTION_FLAG:
@@ -221,6 +226,7 @@ static enum status refuse_value(const struct option_spec *spec, const char *sour
         options_join_choices(allowed, spec->choices, ", ", " or ");
         break;
     case OPTION_TEXT:
+    case OPTION_LIST:
     case OPTION_COUNT:
     case OPTION_SIZE:
     case OPTION_DURATION:
@@ -251,9 +257,19 @@ static enum status resolve(struct parse *parse, size_t row, struct error *err)
     return refuse_value(spec, source, text, err);
 }
 
-static void store(const struct option_spec *spec, const union value *value,
-                  void *config)
+/* Only the command line can name more than one. */
+static void store_list(struct option_list *out, const struct option_list *given,
+                       const char *text)
 {
+    *out = *given;
+    if (out->count == 0 && text != NULL)
+        out->items[out->count++] = text;
+}
+
+static void store(const struct parse *parse, size_t row, void *config)
+{
+    const struct option_spec *spec = &parse->set->specs[row];
+    const union value *value = &parse->values[row];
     char *at = (char *)config + spec->offset;
 
     switch (spec->type) {
@@ -262,6 +278,9 @@ static void store(const struct option_spec *spec, const union value *value,
         break;
     case OPTION_TEXT:
         *(const char **)(void *)at = value->text;
+        break;
+    case OPTION_LIST:
+        store_list((void *)at, &parse->lists[row], value->text);
         break;
     case OPTION_CHOICE:
         *(unsigned *)(void *)at = (unsigned)value->number;
@@ -325,6 +344,14 @@ static enum status print_own(const struct option_set *set, bool help, struct err
     return ST_END;
 }
 
+static bool add_to_list(struct option_list *list, const char *text)
+{
+    if (list->count == OPTION_LIST_MAX)
+        return false;
+    list->items[list->count++] = text;
+    return true;
+}
+
 static enum status scan(struct parse *parse, int argc, char **argv, struct error *err)
 {
     const struct option_set *set = parse->set;
@@ -346,6 +373,9 @@ static enum status scan(struct parse *parse, int argc, char **argv, struct error
             parse->given[row] = "yes";
         else
             parse->given[row] = optarg != NULL ? optarg : spec->implied;
+        if (spec->type == OPTION_LIST && !add_to_list(&parse->lists[row], optarg))
+            return error_set(err, ST_INVALID, "--%s: more than %d of them", spec->name,
+                             OPTION_LIST_MAX);
     }
     if (optind < argc && set->operands == NULL)
         return error_set(err, ST_INVALID, "unexpected argument '%.80s'", argv[optind]);
@@ -370,7 +400,7 @@ enum status options_parse(const struct option_set *set, int argc, char **argv,
             goto out;
     }
     for (size_t row = 0; row < set->count; row++)
-        store(&set->specs[row], &parse.values[row], config);
+        store(&parse, row, config);
     *operand = optind;
 out:
     parse_release(&parse);

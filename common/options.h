@@ -28,6 +28,14 @@ enum option_type {
     OPTION_SIZE,     /* uint64_t bytes: 512, 64KiB, 1MiB (see units.h), min..max */
     OPTION_DURATION, /* uint64_t milliseconds: 250ms, 10s, 5m, 1h, min..max */
     OPTION_CHOICE,   /* unsigned: index into choices */
+    OPTION_LIST,     /* struct option_list: each occurrence adds a text */
+};
+
+enum { OPTION_LIST_MAX = 64 };
+
+struct option_list {
+    const char *items[OPTION_LIST_MAX];
+    size_t count;
 };
 
 struct option_spec {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/signals.h"
 
+#include "common/clock.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -23,6 +25,7 @@ enum status signals_open(int *fd, struct error *err)
     if (opened < 0)
         return error_sys(err, errno, "open a descriptor for signals");
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* write says EFBIG instead */
     *fd = opened;
     return ST_OK;
 }
@@ -38,13 +41,26 @@ int signals_take(int fd)
     return n == (ssize_t)sizeof pending ? (int)pending.ssi_signo : 0;
 }
 
-void signals_surrender(void)
+/* The handler's: set before it is installed. */
+static uint64_t echo_until_ns;
+
+static void end_or_ignore(int number)
 {
+    if (clock_monotonic_ns() < echo_until_ns)
+        return;
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+void signals_surrender(unsigned echo_ms)
+{
+    struct sigaction action = {.sa_handler = end_or_ignore, .sa_flags = SA_RESTART};
     sigset_t last;
 
-    /* A shell starts background jobs with SIGINT ignored. */
-    signal(SIGINT, SIG_DFL);
-    signal(SIGTERM, SIG_DFL);
+    echo_until_ns = clock_monotonic_ns() + UINT64_C(1000000) * echo_ms;
+    /* Also where they are ignored: a shell starts background jobs without SIGINT. */
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
     sigemptyset(&last);
     sigaddset(&last, SIGINT);
     sigaddset(&last, SIGTERM);

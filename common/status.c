@@ -5,6 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Defined here as functions, also while the analyzer looks. */
+#undef error_set
+#undef error_sys
+
 /* By way of a second buffer, because an argument may be err->text itself. */
 static void format_text(struct error *err, const char *suffix, const char *format,
                         va_list arguments) __attribute__((format(printf, 3, 0)));

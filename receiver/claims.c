@@ -18,6 +18,14 @@ static const struct spelling {
 
 enum { SPELLINGS = sizeof(spellings) / sizeof(spellings[0]) };
 
+/* The registered problem type is for values that cannot be a digest, not for fields that
+ * cannot be parsed. */
+static void malformed(struct request *request, const char *header, const char *reason)
+{
+    reply_problem(&request->reply, 400, "Malformed digest field", "%s: %s", header,
+                  reason);
+}
+
 static bool read_one(struct claims *claims, struct request *request,
                      const struct spelling *spelling, bool trailer)
 {
@@ -27,8 +35,7 @@ static bool read_one(struct claims *claims, struct request *request,
     if (!request_list(request, spelling->header, trailer, value, sizeof(value))) {
         if (value[0] == '\0')
             return true;
-        reply_digest_invalid(&request->reply, spelling->header,
-                             "the field is too long");
+        malformed(request, spelling->header, "longer than 1023 bytes");
         return false;
     }
     assert(claims->count < CLAIMS_MAX);
@@ -41,7 +48,10 @@ static bool read_one(struct claims *claims, struct request *request,
         reply_digest_unsupported(&request->reply, spelling->header, field.algorithm);
         return false;
     case DIGEST_FIELD_INVALID:
-        reply_digest_invalid(&request->reply, spelling->header, field.reason);
+        if (field.malformed)
+            malformed(request, spelling->header, field.reason);
+        else
+            reply_digest_invalid(&request->reply, spelling->header, field.reason);
         return false;
     }
     return true;

@@ -15,6 +15,7 @@ struct committer {
     struct jobs *jobs;
     enum durability durability;
     atomic_bool broken;
+    atomic_uint_fast64_t sync_failures;
     struct {                  /* commits whose directory is not synced yet */
         pthread_mutex_t lock; /* guards everything in here */
         struct commit *first, **last;
@@ -33,6 +34,7 @@ static bool passes(int sys)
  * says about this file system can no longer be believed. */
 static enum status sync_failed(struct committer *committer, const struct error *err)
 {
+    atomic_fetch_add(&committer->sync_failures, 1);
     if (!passes(err->sys))
         atomic_store(&committer->broken, true);
     return err->status;
@@ -269,6 +271,11 @@ bool committer_try(struct committer *committer, struct commit *commit)
     durable_file_discard(&commit->file);
     commit->result = st;
     return true;
+}
+
+uint64_t committer_sync_failures(const struct committer *committer)
+{
+    return atomic_load(&committer->sync_failures);
 }
 
 bool committer_broken(const struct committer *committer)

@@ -59,6 +59,8 @@ void committer_submit(struct committer *committer, struct commit *commit);
  * at once and commit->result says so; false when it has to be submitted after all. */
 bool committer_try(struct committer *committer, struct commit *commit);
 
+uint64_t committer_sync_failures(const struct committer *committer);
+
 /* True after a failed sync. */
 bool committer_broken(const struct committer *committer);
 

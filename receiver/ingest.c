@@ -5,7 +5,6 @@
 #include "common/structured_field.h"
 #include "receiver/claims.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -32,19 +31,6 @@ static enum ingest_next refuse(struct request *request, int status, const char *
 {
     reply_problem(&request->reply, status, title, "%s", detail);
     return INGEST_REPLY;
-}
-
-static void storage_failed(struct request *request, const struct error *error)
-{
-    if (error->sys == ENOSPC || error->sys == EDQUOT || error->sys == EFBIG)
-        reply_problem(&request->reply, 507, "Insufficient storage", "%s", error->text);
-    else if (error->status == ST_AGAIN || error->status == ST_CLOSED ||
-             error->sys == EMFILE || error->sys == ENFILE || error->sys == ENOMEM) {
-        reply_problem(&request->reply, 503, "Cannot store right now", "%s",
-                      error->text);
-        reply_header(&request->reply, "Retry-After", "1");
-    } else
-        reply_problem(&request->reply, 500, "Storage failed", "%s", error->text);
 }
 
 /* What the head alone can decide. */
@@ -134,7 +120,7 @@ static bool check_stored(struct ingest *ingest, struct store *store,
     if (st == ST_END)
         return true;
     if (st != ST_OK) {
-        storage_failed(request, &err);
+        reply_storage_failure(&request->reply, &err);
         return false;
     }
     close(fd);
@@ -163,7 +149,7 @@ static bool open_file(struct ingest *ingest, struct store *store,
         st = space_take(ingest->space, &ingest->share, ingest->commit.file,
                         request->length, &err);
     if (st != ST_OK)
-        storage_failed(request, &err);
+        reply_storage_failure(&request->reply, &err);
     return st == ST_OK;
 }
 
@@ -176,7 +162,7 @@ enum ingest_next ingest_begin(struct ingest **out, struct store *store,
     bool fresh_id = !name && !request_header(request, "Idempotency-Key");
 
     if (!ingest)
-        return refuse(request, 503, "Cannot store right now", "out of memory");
+        return refuse(request, 503, "Storage busy", "out of memory");
     ingest->rules = rules;
     ingest->space = space;
     *out = ingest;
@@ -211,7 +197,7 @@ bool ingest_body(struct ingest *ingest, struct request *request, const void *byt
         st = durable_file_write(ingest->commit.file, bytes, n, &err);
     if (st == ST_OK)
         return true;
-    storage_failed(request, &err);
+    reply_storage_failure(&request->reply, &err);
     return false;
 }
 
@@ -228,7 +214,7 @@ enum ingest_next ingest_end(struct ingest *ingest, struct request *request)
     struct error err;
 
     if (sha256_finish(ingest->sha, &ingest->commit.digest, &err) != ST_OK) {
-        storage_failed(request, &err);
+        reply_storage_failure(&request->reply, &err);
         return INGEST_REPLY;
     }
     if (ingest->rules->digest != DIGEST_IGNORE &&
@@ -246,7 +232,7 @@ enum ingest_next ingest_end(struct ingest *ingest, struct request *request)
     ingest->info.digest = ingest->commit.digest;
     ingest->info.has_digest = true;
     if (blob_file_describe(ingest->commit.file, &ingest->info, &err) != ST_OK) {
-        storage_failed(request, &err);
+        reply_storage_failure(&request->reply, &err);
         return INGEST_REPLY;
     }
     return INGEST_COMMIT;
@@ -298,7 +284,7 @@ void ingest_result(struct ingest *ingest, struct request *request)
     case ST_INVALID:
     case ST_CLOSED:
     case ST_SYSTEM:
-        storage_failed(request, &ingest->commit.error);
+        reply_storage_failure(&request->reply, &ingest->commit.error);
         break;
     }
 }

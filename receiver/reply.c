@@ -2,6 +2,7 @@
 #include "receiver/reply.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,6 +93,21 @@ void reply_problem(struct reply *reply, int status, const char *title,
     va_end(args);
     begin_problem(reply, &json, status, "about:blank", title, text);
     end_problem(reply, &json);
+}
+
+void reply_storage_failure(struct reply *reply, const struct error *error)
+{
+    int sys = error->sys;
+
+    if (sys == ENOSPC || sys == EDQUOT || sys == EFBIG) {
+        reply_problem(reply, 507, "Insufficient storage", "%s", error->text);
+    } else if (error->status == ST_AGAIN || error->status == ST_CLOSED ||
+               sys == EMFILE || sys == ENFILE || sys == ENOMEM) {
+        reply_problem(reply, 503, "Storage busy", "%s", error->text);
+        reply_header(reply, "Retry-After", "1");
+    } else {
+        reply_problem(reply, 500, "Storage failed", "%s", error->text);
+    }
 }
 
 /* One array with one object of strings: the shape of all three registered problems. */

@@ -56,6 +56,10 @@ void reply_json(struct reply *reply, int status, const struct json *json);
 void reply_problem(struct reply *reply, int status, const char *title,
                    const char *detail, ...) PRINTF_LIKE(4, 5);
 
+/* What the store could not do: 507 when the disk is full, 503 for what passes (no
+ * descriptor, no memory, too much at once), 500 for anything else. */
+void reply_storage_failure(struct reply *reply, const struct error *error);
+
 /* The registered problems of digest fields. `claim` is the digest that was sent, as a
  * structured field's byte sequence; the computed one is never told (it would be an
  * oracle).

@@ -23,6 +23,10 @@ static const struct resource {
      {{"PUT", ROUTE_UPLOAD}, {"GET", ROUTE_DOWNLOAD}, {"HEAD", ROUTE_DOWNLOAD}}},
     {"/healthz", false, "GET, HEAD", {{"GET", ROUTE_HEALTH}, {"HEAD", ROUTE_HEALTH}}},
     {"/readyz", false, "GET, HEAD", {{"GET", ROUTE_READY}, {"HEAD", ROUTE_READY}}},
+    {"/metrics",
+     false,
+     "GET, HEAD",
+     {{"GET", ROUTE_METRICS}, {"HEAD", ROUTE_METRICS}}},
 };
 
 static const struct resource *find(const char *path, size_t n, const char **rest)
@@ -81,7 +85,8 @@ struct route_match route_find(struct request *request)
     resource = find(path, n, &id);
     if (!resource) {
         reply_problem(&request->reply, 404, "No such resource",
-                      "'%.100s' is neither /blobs, /blobs/<uuid>, /healthz nor /readyz",
+                      "'%.100s' is neither /blobs, /blobs/<uuid>, /healthz, /readyz nor "
+                      "/metrics",
                       request->target);
         return match;
     }

@@ -19,6 +19,7 @@ enum route {
     ROUTE_LIST,     /* GET or HEAD /blobs */
     ROUTE_HEALTH,   /* GET or HEAD /healthz */
     ROUTE_READY,    /* GET or HEAD /readyz */
+    ROUTE_METRICS,  /* GET or HEAD /metrics */
 };
 
 struct route_match {

@@ -244,6 +244,7 @@ static const struct option_set options = {
 
 struct daemon {
     struct notify notify;
+    struct metrics metrics;
     struct access access;
     struct store *store;
     struct service *service;
@@ -292,6 +293,7 @@ static enum status serve(struct daemon *daemon, const struct config *config,
 {
     const struct service_config service = {
         .auth = daemon->access.auth,
+        .metrics = &daemon->metrics,
         .rules = {.digest = (enum digest_policy)config->digest,
                   .max_blob_bytes = config->max_blob_bytes},
         .durability = (enum durability)config->durability,
@@ -300,6 +302,7 @@ static enum status serve(struct daemon *daemon, const struct config *config,
     };
     const struct server_config server = {
         .tls = daemon->access.tls,
+        .metrics = &daemon->metrics,
         .threads = event_loops(config),
         .census = {.max = (unsigned)config->max_connections,
                    .max_per_peer = (unsigned)config->max_connections_per_ip},
@@ -319,14 +322,6 @@ static enum status serve(struct daemon *daemon, const struct config *config,
     if (st == ST_OK)
         st = listener_start(daemon->listener, daemon->server, err);
     return st;
-}
-
-static enum status start(struct daemon *daemon, const struct config *config,
-                         struct error *err)
-{
-    enum status st = open_door(daemon, config, err);
-
-    return st == ST_OK ? serve(daemon, config, err) : st;
 }
 
 static void stop(struct daemon *daemon)
@@ -363,8 +358,7 @@ static void announce(const struct daemon *daemon, const struct config *config)
     notify_ready(&daemon->notify, "Listening on %s", url);
     log_event(LOG_INFO, "listening",
               LOG_FIELDS(log_text("address", listener_address(daemon->listener)),
-                         log_number("port", port),
-                         log_text("dir", config->directory),
+                         log_number("port", port), log_text("dir", config->directory),
                          log_text("durability", durability), log_text("digest", digest),
                          log_text("access", access)),
               "listening on %s, storing in %s, durability %s, digest %s, access %s",
@@ -394,11 +388,11 @@ static void reassure(struct daemon *daemon, const struct config *config)
     if (pulse_feel(daemon->listener, event_loops(config), patience_ms))
         notify_alive(&daemon->notify);
     else
-        log_event(LOG_ERROR, "hanging",
-                  LOG_FIELDS(log_number("ms", patience_ms)),
-                  "an event loop has not answered for %llu ms: the watchdog is not told "
-                  "that all is well",
-                  (unsigned long long)patience_ms);
+        log_event(
+            LOG_ERROR, "hanging", LOG_FIELDS(log_number("ms", patience_ms)),
+            "an event loop has not answered for %llu ms: the watchdog is not told "
+            "that all is well",
+            (unsigned long long)patience_ms);
 }
 
 /* Until the first SIGINT or SIGTERM. */
@@ -443,15 +437,19 @@ static void drain(struct daemon *daemon, const struct config *config, int number
 
 static int run(const struct config *config)
 {
-    struct daemon daemon = {0};
+    static struct daemon daemon; /* its histograms are too much for a stack */
     struct error err;
     int signals = -1;
+    bool misused;
     enum status st;
 
     notify_open(&daemon.notify);
     st = signals_open(&signals, &err);
     if (st == ST_OK)
-        st = start(&daemon, config, &err);
+        st = open_door(&daemon, config, &err);
+    misused = st == ST_INVALID;
+    if (st == ST_OK)
+        st = serve(&daemon, config, &err);
     if (st == ST_OK) {
         announce(&daemon, config);
         drain(&daemon, config, wait_for_stop(&daemon, config, signals));
@@ -466,7 +464,7 @@ static int run(const struct config *config)
         log_event(LOG_INFO, "stopped", NULL, "stopped");
     if (st == ST_OK)
         return EXIT_SUCCESS;
-    return st == ST_INVALID ? EXIT_USAGE : EXIT_INCOMPLETE;
+    return misused ? EXIT_USAGE : EXIT_INCOMPLETE;
 }
 
 int serve_main(int argc, char **argv)

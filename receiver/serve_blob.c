@@ -168,7 +168,7 @@ static bool open_blob(struct store *store, const struct uuid *id, int *fd,
         reply_problem(&request->reply, 404, "No such blob", "nothing is stored as %s",
                       uuid_format(text, id));
     else if (st != ST_OK)
-        reply_problem(&request->reply, 500, "Storage failed", "%s", err.text);
+        reply_storage_failure(&request->reply, &err);
     return st == ST_OK;
 }
 
@@ -197,7 +197,7 @@ void serve_blob_slow(struct store *store, const struct uuid *id,
     if (!open_blob(store, id, &fd, &info, request))
         return;
     if (!info.has_digest && blob_file_digest(fd, &info.digest, &err) != ST_OK) {
-        reply_problem(&request->reply, 500, "Storage failed", "%s", err.text);
+        reply_storage_failure(&request->reply, &err);
         close(fd);
         return;
     }

@@ -123,7 +123,7 @@ void serve_list_slow(struct store *store, const char *query, struct request *req
     /* One more than wanted tells whether there is a next page. */
     if (store_list(store, wanted.has_after ? &wanted.after : NULL, ids,
                    wanted.limit + 1, &count, &err) != ST_OK)
-        reply_problem(&request->reply, 500, "Storage failed", "%s", err.text);
+        reply_storage_failure(&request->reply, &err);
     else
         write_list(store, ids, count < wanted.limit ? count : wanted.limit,
                    count > wanted.limit, &request->reply);

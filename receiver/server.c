@@ -184,6 +184,18 @@ static enum status start_pace(struct server *server, const struct server_config 
     return pace_start(&server->pace, &pace, err);
 }
 
+static void look(void *context, struct metrics_gauges *out)
+{
+    struct server *server = context;
+
+    out->connections = census_count(server->census);
+    out->connections_refused = atomic_load(&server->refused);
+    out->connections_cut = pace_cuts(server->pace);
+    pthread_mutex_lock(&server->flight.lock);
+    out->requests = server->flight.requests;
+    pthread_mutex_unlock(&server->flight.lock);
+}
+
 enum status server_start(struct server **out, struct service *service,
                          const struct server_config *config, struct error *err)
 {
@@ -215,6 +227,8 @@ enum status server_start(struct server **out, struct service *service,
         server_stop(&server);
         return st;
     }
+    config->metrics->look = look;
+    config->metrics->server = server;
     *out = server;
     return ST_OK;
 }
@@ -225,6 +239,7 @@ static void turn_away(struct server *server, int fd, enum census_verdict why)
     char bytes[RAW_REPLY_SIZE];
     size_t n;
 
+    atomic_fetch_add(&server->refused, 1);
     reply_init(&reply);
     reply_problem(&reply, 503, "Too many connections",
                   why == CENSUS_FULL ? "no more are served at a time"

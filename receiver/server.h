@@ -22,6 +22,7 @@
 struct server;
 
 struct server_config {
+    struct metrics *metrics;     /* must outlive the server */
     struct tls *tls;             /* NULL: plain HTTP; must outlive the server */
     unsigned threads;            /* event loops */
     struct census_config census; /* beyond it a connection is answered with 503 */
@@ -39,8 +40,8 @@ enum status server_start(struct server **out, struct service *service,
 void server_adopt(struct server *server, int fd, const struct sockaddr *peer,
                   socklen_t length);
 
-/* Takes a socket of pulse.h's: a loop opens it like a connection, and closes it once its
- * other end has been closed. It counts nowhere. */
+/* Takes a socket of pulse.h's: a loop opens it like a connection, and closes it once
+ * its other end has been closed. It counts nowhere. */
 void server_probe(struct server *server, int fd);
 
 /* Waits until no request is under way, for deadline_ms at most. The service should be

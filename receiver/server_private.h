@@ -24,6 +24,7 @@ struct server {
     struct tls *tls;       /* NULL: plain HTTP */
     struct census *census; /* connections adopted and not closed */
     struct pace *pace;
+    atomic_uint_fast64_t refused; /* connections, for the census */
     char farewell[RAW_REPLY_SIZE]; /* for those who are too slow */
     size_t max_header_bytes;
     atomic_uint working; /* suspended, or about to be */

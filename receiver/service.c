@@ -31,7 +31,7 @@ struct task {
     struct service *service;
     struct route_match match;
     struct ingest *ingest; /* of an upload */
-    uint64_t started_ns;
+    uint64_t started_ns, commit_ns;
     struct request *request; /* while at work */
     void (*done)(void *);
     void *argument;
@@ -95,6 +95,13 @@ static const char *unready(const struct service *service)
     return NULL;
 }
 
+static const char *unready_or_full(const struct service *service)
+{
+    const char *why = unready(service);
+
+    return why ? why : space_unready(service->space);
+}
+
 static void unavailable(struct request *request, const char *why)
 {
     reply_problem(&request->reply, 503, "Not ready", "%s", why);
@@ -126,6 +133,7 @@ static enum auth_need need_of(enum route route)
         return AUTH_KNOWN;
     case ROUTE_DOWNLOAD:
     case ROUTE_LIST:
+    case ROUTE_METRICS:
         return AUTH_READ;
     case ROUTE_UPLOAD:
         return AUTH_WRITE;
@@ -157,6 +165,7 @@ enum service_next service_begin(struct service *service, struct request *request
     case ROUTE_LIST:
     case ROUTE_HEALTH:
     case ROUTE_READY:
+    case ROUTE_METRICS:
         break;
     }
     return SERVICE_BODY;
@@ -165,15 +174,26 @@ enum service_next service_begin(struct service *service, struct request *request
 bool service_body(struct task *task, struct request *request, const void *bytes,
                   size_t n)
 {
-    return !task->ingest || ingest_body(task->ingest, request, bytes, n);
+    if (!task->ingest)
+        return true;
+    metrics_add(&task->service->config.metrics->bytes_received, n);
+    return ingest_body(task->ingest, request, bytes, n);
+}
+
+static void count_commit(const struct task *task)
+{
+    histogram_record(&task->service->config.metrics->commit_us,
+                     (clock_monotonic_ns() - task->commit_ns) / 1000);
 }
 
 static enum service_next end_upload(struct task *task, struct request *request)
 {
     if (ingest_end(task->ingest, request) == INGEST_REPLY)
         return SERVICE_REPLY;
+    task->commit_ns = clock_monotonic_ns();
     if (!committer_try(task->service->committer, ingest_commit(task->ingest)))
         return SERVICE_WORK;
+    count_commit(task);
     ingest_result(task->ingest, request);
     return SERVICE_REPLY;
 }
@@ -203,14 +223,13 @@ enum service_next service_end(struct task *task, struct request *request)
             return SERVICE_WORK;
         break;
     case ROUTE_LIST:
+    case ROUTE_METRICS:
         return SERVICE_WORK;
     case ROUTE_HEALTH:
         answer_ok(request, "ok");
         break;
     case ROUTE_READY:
-        why = unready(task->service);
-        if (!why)
-            why = space_unready(task->service->space);
+        why = unready_or_full(task->service);
         if (why)
             unavailable(request, why);
         else
@@ -220,11 +239,25 @@ enum service_next service_end(struct task *task, struct request *request)
     return SERVICE_REPLY;
 }
 
+static void serve_metrics(struct service *service, struct request *request)
+{
+    struct metrics_gauges now = {
+        .ready = !unready_or_full(service),
+        .free_bytes = space_free_bytes(service->space),
+        .inflight_bytes = space_inflight_bytes(service->space),
+        .fsync_failures = committer_sync_failures(service->committer),
+    };
+
+    metrics_reply(service->config.metrics, &now, &request->reply);
+}
+
 static void run_read(struct job *job)
 {
     struct task *task = (struct task *)job;
 
-    if (task->match.route == ROUTE_LIST)
+    if (task->match.route == ROUTE_METRICS)
+        serve_metrics(task->service, task->request);
+    else if (task->match.route == ROUTE_LIST)
         serve_list_slow(task->service->store, task->match.query, task->request);
     else
         serve_blob_slow(task->service->store, &task->match.id, task->request);
@@ -235,6 +268,7 @@ static void committed(struct commit *commit)
 {
     struct task *task = commit->owner;
 
+    count_commit(task);
     task->done(task->argument);
 }
 
@@ -315,10 +349,31 @@ static void log_refused(const struct task *task, const struct request *request)
               id);
 }
 
-void service_answered(const struct task *task, const struct request *request)
+/* Of a request that did not get as far as its route the method has to tell. */
+static bool is_upload(const struct task *task, const struct request *request)
+{
+    if (task && task->match.route != ROUTE_NONE)
+        return task->match.route == ROUTE_UPLOAD;
+    return strcmp(request->method, "POST") == 0 || strcmp(request->method, "PUT") == 0;
+}
+
+static void count(struct service *service, const struct task *task,
+                  const struct request *request)
+{
+    uint64_t took_us = 0;
+
+    if (task)
+        took_us = (clock_monotonic_ns() - task->started_ns) / 1000 + 1;
+    metrics_answered(service->config.metrics, &request->reply,
+                     is_upload(task, request), took_us);
+}
+
+void service_answered(struct service *service, const struct task *task,
+                      const struct request *request)
 {
     const struct reply *reply = &request->reply;
 
+    count(service, task, request);
     if (reply->status >= 400) {
         if (task && reply->status == 507)
             space_refused(task->service->space);
@@ -340,6 +395,8 @@ void service_dispose(struct task **task, const struct request *request, bool una
 {
     if (!*task)
         return;
+    if (unanswered && (*task)->ingest)
+        metrics_add(&(*task)->service->config.metrics->abandoned, 1);
     if (unanswered && (*task)->ingest && ingest_id((*task)->ingest)) {
         uint64_t bytes = ingest_received((*task)->ingest);
         char id[UUID_TEXT_SIZE];

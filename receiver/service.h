@@ -12,6 +12,7 @@
 
 #include "receiver/auth.h"
 #include "receiver/ingest.h"
+#include "receiver/metrics.h"
 #include "receiver/request.h"
 #include "receiver/store.h"
 
@@ -25,6 +26,7 @@ struct service_config {
     struct ingest_rules rules;
     enum durability durability;
     struct space_config space;
+    struct metrics *metrics; /* must outlive the service */
 };
 
 enum service_next {
@@ -56,8 +58,9 @@ void service_work(struct task *task, struct request *request, void (*done)(void 
                   void *argument);
 void service_result(struct task *task, struct request *request);
 
-/* Logs the answer. task NULL: the request did not get past the gate. */
-void service_answered(const struct task *task, const struct request *request);
+/* Counts and logs the answer. task NULL: the request did not get past the gate. */
+void service_answered(struct service *service, const struct task *task,
+                      const struct request *request);
 
 /* unanswered: the peer went away first. */
 void service_dispose(struct task **task, const struct request *request,

@@ -8,7 +8,7 @@
  *          so an id is found without an index, ls finds last night's blobs, and a
  *          group of commits touches one directory. Files are blob_file.h's.
  * Errors:  ST_SYSTEM with errno. A directory that another receiver holds: ST_REFUSED.
- *          A file system without user attributes: ST_INVALID.
+ *          A file system without user attributes: ST_REFUSED.
  * Owner:   open/close; descriptors and files handed out are the caller's.
  * Threads: any, between open and close.
  */

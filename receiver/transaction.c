@@ -142,7 +142,7 @@ static enum MHD_Result answer(struct transaction *transaction)
     MHD_destroy_response(response);
     transaction->phase = PHASE_ANSWERED;
     pace_phase(&transaction->connection->runner, PACE_ANSWER);
-    service_answered(transaction->task, request);
+    service_answered(transaction->server->service, transaction->task, request);
     return result;
 }
 
@@ -169,7 +169,8 @@ static enum MHD_Result answer_raw(struct transaction *transaction)
     send_raw(transaction, bytes, n);
     transaction->connection->lingers = true;
     transaction->phase = PHASE_ANSWERED;
-    service_answered(transaction->task, &transaction->request);
+    service_answered(transaction->server->service, transaction->task,
+                     &transaction->request);
     return MHD_NO;
 }
 

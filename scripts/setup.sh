@@ -20,7 +20,7 @@ TEXT
 }
 
 build=(gcc libc6-dev meson ninja-build pkg-config libmicrohttpd-dev libcurl4-openssl-dev
-  libsodium-dev libssl-dev)
+  libsodium-dev libssl-dev libgnutls28-dev)
 test=(check python3-pytest curl attr strace e2fsprogs util-linux)
 bench=(nginx)
 ci=(clang clang-format clang-tidy cppcheck shellcheck)

@@ -39,25 +39,25 @@ struct parcel {
     unsigned attempt;
     struct injection injection; /* of this attempt */
     bool mismatch;              /* this attempt was refused for its digest */
+    bool denied;                /* it was refused for what we are */
     uint64_t retry_after_ms;    /* as this attempt's answer asked */
 };
 
 enum status delivery_create(struct delivery **out, const struct delivery_config *config,
                             unsigned workers, struct error *err)
 {
-    const struct exchange_config exchange_config = {
-        .connect_timeout_ms = CONNECT_TIMEOUT_MS,
-        .cancel = config->abandon,
-    };
+    struct exchange_config connection = config->connection;
     struct delivery *delivery = calloc(1, sizeof *delivery +
                                               workers * sizeof delivery->exchange[0]);
 
     if (!delivery)
         return error_sys(err, ENOMEM, "%u workers", workers);
+    connection.connect_timeout_ms = CONNECT_TIMEOUT_MS;
+    connection.cancel = config->abandon;
     delivery->config = *config;
     delivery->workers = workers;
     for (unsigned i = 0; i < workers; i++) {
-        if (exchange_create(&delivery->exchange[i], &exchange_config, err) != ST_OK) {
+        if (exchange_create(&delivery->exchange[i], &connection, err) != ST_OK) {
             delivery_destroy(&delivery);
             return err->status;
         }
@@ -163,6 +163,7 @@ static enum status judge(struct parcel *parcel, struct exchange *exchange,
         return judge_success(parcel, exchange, response->status, err);
     parcel->retry_after_ms = response->retry_after_ms;
     parcel->mismatch = is_digest_mismatch(response);
+    parcel->denied = response->status == 401 || response->status == 403;
     if (parcel->mismatch)
         verdict = ST_AGAIN;
     if (!json_find_string(body, n, "detail", why, sizeof why) &&
@@ -182,12 +183,14 @@ static enum status attempt(struct parcel *parcel, struct error *err)
         {"Content-Type", parcel->info.type},
         {"Repr-Digest", digest_field_format(digest, &parcel->info.digest)},
         {"Idempotency-Key", key},
+        {"Authorization", config->authorization},
     };
+    const size_t header_count = sizeof headers / sizeof headers[0];
     const struct exchange_request request = {
         .method = "POST",
         .url = config->url,
         .headers = headers,
-        .header_count = sizeof headers / sizeof headers[0],
+        .header_count = config->authorization ? header_count : header_count - 1,
         .body = &body,
         .timeout_ms = config->timeout_ms,
     };
@@ -197,12 +200,13 @@ static enum status attempt(struct parcel *parcel, struct error *err)
     snprintf(key, sizeof key, "\"%s\"", parcel->id_text);
     parcel->injection = inject_decide(&config->inject, parcel->ordinal, parcel->attempt,
                                       parcel->info.size);
-    parcel->mismatch = false;
+    parcel->mismatch = parcel->denied = false;
     parcel->retry_after_ms = 0;
     st = exchange_perform(exchange, &request, &response, err);
-    if (st != ST_OK)
-        return st;
-    return judge(parcel, exchange, &response, err);
+    if (st == ST_OK)
+        return judge(parcel, exchange, &response, err);
+    parcel->denied = st == ST_REFUSED;
+    return st;
 }
 
 static void leave(struct parcel *parcel)
@@ -212,6 +216,17 @@ static void leave(struct parcel *parcel)
               LOG_FIELDS(log_number("worker", parcel->worker),
                          log_text("blob", parcel->id_text)),
               "W%u left %s in the spool", parcel->worker, parcel->id_text);
+}
+
+static void stay(struct parcel *parcel, const struct error *why)
+{
+    atomic_fetch_add(&parcel->delivery->config.report->left, 1);
+    log_event(LOG_ERROR, "denied",
+              LOG_FIELDS(log_number("worker", parcel->worker),
+                         log_text("blob", parcel->id_text),
+                         log_text("reason", why->text)),
+              "W%u denied %s: %s; it stays in the spool", parcel->worker,
+              parcel->id_text, why->text);
 }
 
 static void lose(struct parcel *parcel, const struct error *why)
@@ -364,8 +379,13 @@ static void deliver(struct parcel *parcel)
             }
             bury(parcel, &err);
             return;
-        case ST_END:
         case ST_REFUSED:
+            if (parcel->denied)
+                stay(parcel, &err);
+            else
+                bury(parcel, &err);
+            return;
+        case ST_END:
         case ST_CORRUPT:
         case ST_INVALID:
         case ST_SYSTEM:

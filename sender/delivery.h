@@ -5,8 +5,10 @@
  * A blob is delivered when the receiver answers 2xx and names the same digest;
  * nothing less counts. Transient failures and digest mismatches are tried again, with
  * full jitter, up to the policy's attempts; what cannot be delivered becomes a dead
- * letter in the spool. The blob's id travels as Idempotency-Key, so that a resend after
- * a lost answer stores nothing twice.
+ * letter in the spool. When it is us that the receiver does not want (401, 403), or we
+ * do not trust it, the blob is not to blame and stays in the spool. The blob's id
+ * travels as Idempotency-Key, so that a resend after a lost answer stores nothing
+ * twice.
  *
  * Owner:   a job belongs to delivery once popped; it is freed with free().
  * Threads: delivery_work runs in `workers` threads, each with its own index.
@@ -14,6 +16,7 @@
 #ifndef SENDER_DELIVERY_H
 #define SENDER_DELIVERY_H
 
+#include "common/exchange.h"
 #include "common/latch.h"
 #include "common/queue.h"
 #include "common/retry.h"
@@ -31,8 +34,10 @@ struct delivery_config { /* everything pointed to must outlive the delivery */
     struct spool *spool;
     struct report *report;
     struct latch *abandon; /* once set, what is not delivered is left in the spool */
-    const char *url;       /* where blobs are posted: ".../blobs" */
-    uint64_t timeout_ms;   /* of one attempt */
+    struct exchange_config connection; /* its timeout and cancel are set here */
+    const char *url;                   /* where blobs are posted: ".../blobs" */
+    const char *authorization;         /* that header's value; NULL: it is not sent */
+    uint64_t timeout_ms;               /* of one attempt */
     struct retry_policy retry;
     struct inject_config inject;
 };

@@ -21,6 +21,7 @@
 #include "sender/report.h"
 #include "sender/stream.h"
 #include "sender/stream_config.h"
+#include "sender/upload/upload.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -35,7 +36,6 @@
 
 enum {
     TICK_MS = 250,
-    SAME_SIGNAL_MS = 500, /* supervisors signal the process and then its group */
     NS_PER_MS = 1000000,
     SUMMARY_SIZE = 2048,
     NOTE_SIZE = 32,
@@ -68,8 +68,8 @@ static void reopen_log(void)
 
 /* How far stopping has come; times are monotonic. */
 struct stopping {
-    uint64_t surrender_ns, abandon_ns; /* NEVER until the first signal */
-    bool surrendered, abandoned;
+    uint64_t abandon_ns; /* NEVER until the first signal */
+    bool abandoned;
 };
 
 static void take_signals(struct stream *stream, int signal_fd,
@@ -88,8 +88,8 @@ static void take_signals(struct stream *stream, int signal_fd,
             continue;
         log_event(LOG_INFO, "stopping", LOG_FIELDS(log_number("signal", number)),
                   "Stopping: delivering what is queued; a second signal ends at once");
+        signals_surrender(SIGNALS_ECHO_MS);
         stream_close(stream);
-        stopping->surrender_ns = now_ns + SAME_SIGNAL_MS * NS_PER_MS;
         stopping->abandon_ns = now_ns + config->drain_timeout_ms * NS_PER_MS;
     }
 }
@@ -99,10 +99,6 @@ static void act_on_time(struct stream *stream, const struct stream_config *confi
 {
     uint64_t now_ns = clock_monotonic_ns();
 
-    if (!stopping->surrendered && now_ns >= stopping->surrender_ns) {
-        stopping->surrendered = true;
-        signals_surrender();
-    }
     if (!stopping->abandoned && now_ns >= stopping->abandon_ns) {
         stopping->abandoned = true;
         log_event(LOG_WARN, "abandoned", NULL,
@@ -116,7 +112,7 @@ static void wait_until_finished(struct stream *stream, int signal_fd,
                                 const struct stream_config *config,
                                 const struct report *report)
 {
-    struct stopping stopping = {.surrender_ns = NEVER, .abandon_ns = NEVER};
+    struct stopping stopping = {.abandon_ns = NEVER};
     struct pollfd watched[] = {
         {.fd = signal_fd, .events = POLLIN},
         {.fd = stream_finished_fd(stream), .events = POLLIN},
@@ -212,6 +208,7 @@ static const struct verb {
     int (*run)(int argc, char **argv); /* argv[0] is the verb or the program */
 } verbs[] = {
     {"stream", stream_main}, /* the default */
+    {"upload", upload_main},
 };
 
 int main(int argc, char **argv)

@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "sender/reach.h"
 
-#include "common/exchange.h"
 #include "common/log.h"
 
 enum status reach_wait(const struct reach_config *config, struct error *err)
 {
-    const struct exchange_config exchange_config = {
-        .connect_timeout_ms = config->timeout_ms,
-        .cancel = config->stop,
-    };
+    struct exchange_config connection = config->connection;
     const struct exchange_request request = {
         .method = "GET",
         .url = config->url,
@@ -17,8 +13,11 @@ enum status reach_wait(const struct reach_config *config, struct error *err)
     };
     struct exchange_response response;
     struct exchange *exchange = NULL;
-    enum status st = exchange_create(&exchange, &exchange_config, err);
+    enum status st;
 
+    connection.connect_timeout_ms = config->timeout_ms;
+    connection.cancel = config->stop;
+    st = exchange_create(&exchange, &connection, err);
     if (st != ST_OK)
         return st;
     for (unsigned attempt = 1;; attempt++) {

@@ -10,6 +10,7 @@
 #ifndef SENDER_REACH_H
 #define SENDER_REACH_H
 
+#include "common/exchange.h"
 #include "common/latch.h"
 #include "common/retry.h"
 #include "common/status.h"
@@ -17,6 +18,7 @@
 #include <stdint.h>
 
 struct reach_config {
+    struct exchange_config connection; /* its timeout and cancel are set here */
     const char *url; /* any answer of it will do, whatever its status */
     uint64_t timeout_ms;
     struct retry_policy retry;

@@ -27,6 +27,12 @@ struct spool {
     uint8_t chunk[SPOOL_CHUNK_BYTES];
 };
 
+static void close_if_open(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
+
 static enum status open_directory(int parent_fd, const char *name, int *out,
                                   struct error *err)
 {
@@ -84,10 +90,24 @@ enum status spool_open(struct spool **out, const struct spool_config *config,
     return ST_OK;
 }
 
-static void close_if_open(int fd)
+enum status spool_open_beside(struct spool **out, const char *dir, struct error *err)
 {
-    if (fd >= 0)
-        close(fd);
+    const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+    struct spool *spool = calloc(1, sizeof *spool);
+
+    if (!spool)
+        return error_sys(err, ENOMEM, "open spool '%s'", dir);
+    spool->config.dir = dir;
+    spool->sent_fd = -1;
+    spool->dir_fd = open(dir, flags);
+    spool->dead_fd = spool->dir_fd < 0 ? -1 : openat(spool->dir_fd, "dead", flags);
+    if (spool->dead_fd < 0) {
+        error_sys(err, errno, "open spool '%s'", dir);
+        spool_close(&spool);
+        return ST_SYSTEM;
+    }
+    *out = spool;
+    return ST_OK;
 }
 
 void spool_close(struct spool **spool)
@@ -123,10 +143,10 @@ static enum status append_id(struct uuid **ids, size_t *count, size_t *capacity,
     return ST_OK;
 }
 
-enum status spool_list(struct spool *spool, struct uuid **ids, size_t *count,
-                       struct error *err)
+static enum status list(const struct spool *spool, int dir_fd, struct uuid **ids,
+                        size_t *count, struct error *err)
 {
-    int fd = openat(spool->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     struct uuid *found = NULL, id;
     size_t n = 0, capacity = 0;
@@ -153,6 +173,18 @@ enum status spool_list(struct spool *spool, struct uuid **ids, size_t *count,
     *ids = found;
     *count = n;
     return ST_OK;
+}
+
+enum status spool_list(struct spool *spool, struct uuid **ids, size_t *count,
+                       struct error *err)
+{
+    return list(spool, spool->dir_fd, ids, count, err);
+}
+
+enum status spool_list_dead(struct spool *spool, struct uuid **ids, size_t *count,
+                            struct error *err)
+{
+    return list(spool, spool->dead_fd, ids, count, err);
 }
 
 static enum status write_and_hash(struct spool *spool, struct durable_file *file,
@@ -217,30 +249,62 @@ static enum status check_sendable(const struct blob_info *info, struct error *er
     return ST_OK;
 }
 
+/* below: "", or a directory with its slash. */
+static enum status open_blob(const struct spool *spool, int dir_fd, const char *below,
+                             const struct uuid *id, int *fd, struct blob_info *info,
+                             struct error *err)
+{
+    char name[BLOB_FILE_NAME_SIZE];
+    int opened = openat(dir_fd, blob_file_name(name, id),
+                        O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+    if (opened < 0) {
+        error_sys(err, errno, "open '%s/%s%s'", spool->config.dir, below, name);
+        if (err->sys == ENOENT)
+            err->status = ST_END;
+        return err->status;
+    }
+    if (blob_file_inspect(opened, info, err) != ST_OK) {
+        close(opened);
+        return error_prefix(err, "'%s/%s%s'", spool->config.dir, below, name);
+    }
+    *fd = opened;
+    return ST_OK;
+}
+
 enum status spool_fetch(struct spool *spool, const struct uuid *id, int *fd,
                         struct blob_info *info, struct error *err)
 {
     struct blob_info found;
     char name[BLOB_FILE_NAME_SIZE];
     enum status st;
-    int opened = openat(spool->dir_fd, blob_file_name(name, id),
-                        O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    int opened;
 
-    if (opened < 0) {
-        error_sys(err, errno, "open '%s/%s'", spool->config.dir, name);
-        if (err->sys == ENOENT)
-            err->status = ST_END;
-        return err->status;
-    }
-    st = blob_file_inspect(opened, &found, err);
-    if (st == ST_OK)
-        st = check_sendable(&found, err);
+    st = open_blob(spool, spool->dir_fd, "", id, &opened, &found, err);
+    if (st != ST_OK)
+        return st;
+    st = check_sendable(&found, err);
     if (st != ST_OK) {
         close(opened);
-        return error_prefix(err, "'%s/%s'", spool->config.dir, name);
+        return error_prefix(err, "'%s/%s'", spool->config.dir,
+                            blob_file_name(name, id));
     }
     *fd = opened;
     *info = found;
+    return ST_OK;
+}
+
+enum status spool_fetch_dead(struct spool *spool, const struct uuid *id, int *fd,
+                             struct blob_info *info, char reason[SPOOL_REASON_SIZE],
+                             struct error *err)
+{
+    enum status st = open_blob(spool, spool->dead_fd, "dead/", id, fd, info, err);
+    ssize_t n;
+
+    if (st != ST_OK)
+        return st;
+    n = fgetxattr(*fd, ATTRIBUTE_REASON, reason, SPOOL_REASON_SIZE - 1);
+    reason[n > 0 ? n : 0] = '\0';
     return ST_OK;
 }
 
@@ -292,5 +356,24 @@ enum status spool_bury(struct spool *spool, const struct uuid *id, const char *r
         st = durable_directory_sync(spool->dead_fd, err);
     if (st == ST_OK && spool->config.strict)
         st = durable_directory_sync(spool->dir_fd, err);
+    return st;
+}
+
+enum status spool_requeue(struct spool *spool, const struct uuid *id, struct error *err)
+{
+    char name[BLOB_FILE_NAME_SIZE];
+    enum status st = ST_OK;
+
+    blob_file_name(name, id);
+    if (renameat2(spool->dead_fd, name, spool->dir_fd, name, RENAME_NOREPLACE) != 0) {
+        error_sys(err, errno, "move '%s/dead/%s' back", spool->config.dir, name);
+        if (err->sys == ENOENT)
+            err->status = ST_END;
+        return err->status;
+    }
+    if (spool->config.strict)
+        st = durable_directory_sync(spool->dir_fd, err);
+    if (st == ST_OK && spool->config.strict)
+        st = durable_directory_sync(spool->dead_fd, err);
     return st;
 }

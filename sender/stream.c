@@ -8,6 +8,7 @@
 #include "common/queue.h"
 #include "sender/delivery.h"
 #include "sender/generator.h"
+#include "sender/identity.h"
 #include "sender/reach.h"
 #include "sender/spool.h"
 
@@ -33,6 +34,8 @@ struct stream {
     struct report *report;
     struct generator_config generator;
     struct retry_policy retry;
+    struct identity identity;
+    struct exchange_config connection;
     struct spool *spool;
     struct queue *queue;
     struct delivery *delivery;
@@ -153,6 +156,7 @@ static void generate(struct stream *stream)
 static bool reach_receiver(struct stream *stream)
 {
     const struct reach_config reach = {
+        .connection = stream->connection,
         .url = stream->config->health_url,
         .timeout_ms = stream->config->timeout_ms,
         .retry = stream->retry,
@@ -224,11 +228,14 @@ static enum status open_spool(struct stream *stream, struct error *err)
 static enum status create_delivery(struct stream *stream, struct error *err)
 {
     const struct stream_config *config = stream->config;
+    const char *authorization = stream->identity.authorization;
     struct delivery_config delivery_config = {
         .queue = stream->queue,
         .spool = stream->spool,
         .report = stream->report,
         .abandon = &stream->abandoned,
+        .connection = stream->connection,
+        .authorization = authorization[0] != '\0' ? authorization : NULL,
         .url = config->blobs_url,
         .timeout_ms = config->timeout_ms,
         .retry = stream->retry,
@@ -246,10 +253,10 @@ static enum status start_threads(struct stream *stream, struct error *err)
     enum status st;
 
     log_event(LOG_INFO, "started",
-              LOG_FIELDS(log_text("url", stream->config->base_url),
+              LOG_FIELDS(log_text("url", stream->config->target),
                          log_number("workers", workers),
                          log_text("seed", stream->config->seed)),
-              "Sending to %s, workers: %u, seed: %s", stream->config->base_url, workers,
+              "Sending to %s, workers: %u, seed: %s", stream->config->target, workers,
               stream->config->seed);
     atomic_store(&stream->working, workers);
     st = crew_start(&stream->workers, "worker", workers, run_worker, stream, err);
@@ -274,6 +281,7 @@ static void destroy(struct stream **stream)
         close(s->finished_fd);
     latch_release(&s->closing);
     latch_release(&s->abandoned);
+    identity_release(&s->identity);
     free(s->recovered);
     free(s);
     *stream = NULL;
@@ -309,6 +317,11 @@ enum status stream_start(struct stream **out, const struct stream_config *config
         st = error_sys(err, errno, "eventfd");
         goto out;
     }
+    st = identity_open(&stream->identity, &config->identity, err);
+    if (st != ST_OK)
+        goto out;
+    stream->connection.unix_socket = config->unix_socket;
+    identity_present(&stream->identity, &stream->connection);
     st = open_spool(stream, err);
     if (st != ST_OK)
         goto out;
@@ -332,16 +345,17 @@ int stream_finished_fd(const struct stream *stream)
     return stream->finished_fd;
 }
 
+/* The producer closes the queue, once the blob it is at is in it. */
 void stream_close(struct stream *stream)
 {
     latch_set(&stream->closing);
-    queue_close(stream->queue);
 }
 
 void stream_abandon(struct stream *stream)
 {
     latch_set(&stream->abandoned);
     stream_close(stream);
+    queue_close(stream->queue);
 }
 
 bool stream_stop(struct stream **stream)

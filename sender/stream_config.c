@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/un.h>
 
 static const char *const durability_names[] = {"strict", "relaxed", NULL};
 
@@ -31,7 +32,7 @@ static const struct option_spec specs[] = {
      .offset = AT(address),
      .value_name = "HOST",
      .preset = "127.0.0.1",
-     .help = "where the receiver listens"},
+     .help = "where the receiver listens: a host, or unix:PATH"},
     {.name = "port",
      .letter = 'p',
      .type = OPTION_COUNT,
@@ -45,7 +46,27 @@ static const struct option_spec specs[] = {
      .type = OPTION_TEXT,
      .offset = AT(url),
      .value_name = "URL",
-     .help = "base URL of the receiver, instead of --address and --port"},
+     .help = "base URL of the receiver, or unix:PATH, instead of --address and --port"},
+    {.name = "token-file",
+     .type = OPTION_TEXT,
+     .offset = AT(identity.token_file),
+     .value_name = "FILE",
+     .help = "show the receiver the bearer token on the first line"},
+    {.name = "ca-file",
+     .type = OPTION_TEXT,
+     .offset = AT(identity.ca_file),
+     .value_name = "FILE",
+     .help = "authorities to trust instead of the system's (PEM)"},
+    {.name = "cert",
+     .type = OPTION_TEXT,
+     .offset = AT(identity.cert_file),
+     .value_name = "FILE",
+     .help = "show the receiver this client certificate (PEM)"},
+    {.name = "key",
+     .type = OPTION_TEXT,
+     .offset = AT(identity.key_file),
+     .value_name = "FILE",
+     .help = "its key, unless that is in the same file"},
     {.name = "count",
      .letter = 'n',
      .type = OPTION_COUNT,
@@ -183,8 +204,10 @@ static const struct option_set set = {
     .about = "Generates random blobs of int16 samples at random moments and delivers "
              "each one to a receiver, verified. What cannot be delivered now waits in "
              "the spool for the next run.",
-    .epilog = "Exit codes: 0 every blob was delivered; 1 some were not, see the "
-              "summary; 2 an option makes no sense.",
+    .epilog =
+        "A FILE without a slash is looked for in $CREDENTIALS_DIRECTORY first.\n\n"
+        "Exit codes: 0 every blob was delivered; 1 some were not, see the\n"
+        "summary; 2 an option makes no sense.",
     .specs = specs,
     .count = sizeof specs / sizeof specs[0],
 };
@@ -200,6 +223,9 @@ static enum status check_url(const char *url, struct error *err)
     if (!rest || *rest == '\0' || strchr("/:?#", *rest))
         return error_set(err, ST_INVALID, "--url: '%.100s' is not http://HOST[:PORT]",
                          url);
+    if (memchr(rest, '@', strcspn(rest, "/")))
+        return error_set(err, ST_INVALID,
+                         "--url: has a user or password in it; use --token-file");
     for (const char *c = rest; *c; c++)
         if (*c <= ' ' || *c == 0x7f || *c == '?' || *c == '#')
             return error_set(err, ST_INVALID,
@@ -212,6 +238,24 @@ static void append_path(char out[STREAM_URL_SIZE], const char *base, const char 
 {
     snprintf(out, STREAM_URL_SIZE, "%.*s%s", STREAM_URL_SIZE - PATH_ROOM - 1, base,
              path);
+}
+
+/* The socket of --url unix:PATH or --address unix:PATH. */
+static enum status find_socket(struct stream_config *config, struct error *err)
+{
+    const char *option = config->url ? "--url" : "--address";
+    const char *path = config->url ? config->url : config->address;
+
+    if (strncmp(path, "unix:", 5) != 0)
+        return ST_OK;
+    path += 5;
+    if (*path == '\0' || strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+        return error_set(err, ST_INVALID, "%s: a socket's path has 1 to %zu characters",
+                         option, sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
+    config->unix_socket = path;
+    config->target = path - 5;
+    config->url = "http://localhost";
+    return ST_OK;
 }
 
 /* base_url, then those made from it. */
@@ -241,6 +285,8 @@ static enum status build_urls(struct stream_config *config, struct error *err)
                          STREAM_URL_SIZE - PATH_ROOM - 1);
     while (config->base_url[length - 1] == '/')
         config->base_url[--length] = '\0';
+    if (!config->target)
+        config->target = config->base_url;
     append_path(config->blobs_url, config->base_url, "/blobs");
     append_path(config->health_url, config->base_url, "/healthz");
     return ST_OK;
@@ -287,9 +333,14 @@ enum status stream_config_parse(int argc, char **argv, struct stream_config *out
     st = check_ranges(out, err);
     if (st != ST_OK)
         return st;
+    st = find_socket(out, err);
+    if (st != ST_OK)
+        return st;
     st = build_urls(out, err);
     if (st != ST_OK)
         return st;
+    if (out->identity.key_file && !out->identity.cert_file)
+        return error_set(err, ST_INVALID, "--key: needs --cert");
     if (*out->spool_dir == '\0')
         return error_set(err, ST_INVALID, "--spool-dir: is empty");
     if (!out->seed)

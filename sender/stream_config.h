@@ -11,6 +11,7 @@
 #define SENDER_STREAM_CONFIG_H
 
 #include "common/status.h"
+#include "sender/identity.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,6 +23,7 @@ enum { STREAM_SEED_SIZE = 33, STREAM_URL_SIZE = 1024 };
 struct stream_config {
     const char *address, *url;
     uint64_t port;
+    struct identity_config identity;
     uint64_t count; /* 0: until stopped */
     uint64_t workers;
     const char *spool_dir;
@@ -38,6 +40,8 @@ struct stream_config {
     const char *log_file;
     unsigned log_format, log_level;
 
+    const char *unix_socket; /* where to connect instead of the URL's host; or NULL */
+    const char *target;      /* where blobs go, for people */
     char random_seed[STREAM_SEED_SIZE];
     char base_url[STREAM_URL_SIZE];  /* without a slash at its end */
     char blobs_url[STREAM_URL_SIZE]; /* where blobs are posted */

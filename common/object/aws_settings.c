@@ -170,12 +170,14 @@ enum status aws_settings_load(struct aws_settings *out, const struct aws_wishes 
                               struct error *err)
 {
     struct aws_settings settings = {.access_key = ""};
-    const char *profile = wishes->profile ? wishes->profile : environment("AWS_PROFILE");
+    const char *profile = wishes->profile ? wishes->profile
+                                          : environment("AWS_PROFILE");
     enum status st;
 
     st = read_environment(&settings, wishes, err);
     if (st == ST_OK)
-        st = read_profile(&settings, profile ? profile : "default", profile != NULL, err);
+        st = read_profile(&settings, profile ? profile : "default", profile != NULL,
+                          err);
     if (st == ST_OK && (!*settings.access_key || !*settings.secret_key))
         st = error_set(err, ST_INVALID,
                        "no credentials: set AWS_ACCESS_KEY_ID and "

@@ -3,9 +3,10 @@
  * aws_settings -- keys, region and endpoint, from where every AWS tool looks.
  *
  * Order: what the caller names (--profile, --region, --endpoint-url), the environment
- * (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_PROFILE, AWS_REGION,
- * AWS_DEFAULT_REGION, AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL), then the profile's section
- * in AWS_SHARED_CREDENTIALS_FILE (~/.aws/credentials) and AWS_CONFIG_FILE
+ * (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_PROFILE,
+ * AWS_REGION, AWS_DEFAULT_REGION, AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL), then the
+ * profile's section in AWS_SHARED_CREDENTIALS_FILE (~/.aws/credentials) and
+ * AWS_CONFIG_FILE
  * (~/.aws/config). A profile named by the caller goes before keys in the environment.
  *
  * Errors:  ST_INVALID naming what is missing or too long; never shows a secret.
@@ -17,7 +18,12 @@
 
 #include "common/status.h"
 
-enum { AWS_KEY_SIZE = 200, AWS_TOKEN_SIZE = 4096, AWS_NAME_SIZE = 64, AWS_URL_SIZE = 512 };
+enum {
+    AWS_KEY_SIZE = 200,
+    AWS_TOKEN_SIZE = 4096,
+    AWS_NAME_SIZE = 64,
+    AWS_URL_SIZE = 512
+};
 
 struct aws_settings {
     char access_key[AWS_KEY_SIZE];

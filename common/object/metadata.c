@@ -68,6 +68,38 @@ bool metadata_parse_time(const char *text, struct timespec *out)
     return true;
 }
 
+const char *metadata_format_date(char out[METADATA_TIME_SIZE], struct timespec time)
+{
+    struct tm utc;
+    size_t n;
+
+    gmtime_r(&time.tv_sec, &utc);
+    n = strftime(out, METADATA_TIME_SIZE, "%Y-%m-%dT%H:%M:%S", &utc);
+    snprintf(out + n, METADATA_TIME_SIZE - n, ".%09ldZ", time.tv_nsec);
+    return out;
+}
+
+bool metadata_parse_date(const char *text, struct timespec *out)
+{
+    struct tm utc = {0};
+    long long fraction = 0;
+    const char *point, *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &utc);
+
+    if (!rest)
+        return false;
+    if (*rest == '.') {
+        point = rest++;
+        if (!parse_digits(&rest, 10, NANOSECOND_DIGITS, &fraction))
+            return false;
+        for (long digits = rest - point - 1; digits < NANOSECOND_DIGITS; digits++)
+            fraction *= 10;
+    }
+    if (strcmp(rest, "Z") != 0)
+        return false;
+    *out = (struct timespec){.tv_sec = timegm(&utc), .tv_nsec = fraction};
+    return true;
+}
+
 bool metadata_parse_mode(const char *text, uint32_t *out)
 {
     const char *p = text;

@@ -6,6 +6,9 @@
  *        takes what follows the point as nanoseconds, so fewer digits would mislead it.
  * mode   octal with a leading zero, type included: the one spelling both understand.
  *
+ * Azure wants RFC 3339 for the time instead, with a fraction: there that is rclone's
+ * spelling.
+ *
  * Threads: pure functions.
  */
 #ifndef COMMON_OBJECT_METADATA_H
@@ -24,6 +27,9 @@ const char *metadata_format_mode(char out[METADATA_MODE_SIZE], uint32_t mode);
 
 /* Also 1 to 9 digits after the point, or none. */
 bool metadata_parse_time(const char *text, struct timespec *out) MUST_CHECK;
+
+const char *metadata_format_date(char out[METADATA_TIME_SIZE], struct timespec time);
+bool metadata_parse_date(const char *text, struct timespec *out) MUST_CHECK; /* UTC */
 
 /* Also octal without the zero (rclone), and decimal above 07777 (s3fs). */
 bool metadata_parse_mode(const char *text, uint32_t *out) MUST_CHECK;

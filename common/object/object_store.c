@@ -63,8 +63,8 @@ enum status object_store_open(struct object_store **out,
                               const struct object_location *where,
                               const struct object_options *options, struct error *err)
 {
-    const struct object_store_ops *ops =
-        find_provider(where->scheme, strlen(where->scheme));
+    const struct object_store_ops *ops = find_provider(where->scheme,
+                                                       strlen(where->scheme));
 
     assert(ops);
     return ops->open(out, where, options, err);

@@ -87,7 +87,7 @@ struct object_part {
 
 struct object_store_ops;
 
-enum { OBJECT_PLACE_SIZE = 800 };
+enum { OBJECT_PLACE_SIZE = 1400 };
 
 struct object_store {
     const struct object_store_ops *ops;
@@ -177,8 +177,8 @@ enum status object_look(struct object_session *session, const char *key,
 
 /* A multipart upload: begin, parts in any order and from any session, finish with all
  * of them in order of number. Nothing shows before finish. The description given to
- * begin and finish must be the same. parts lists what has arrived; ST_END when the store
- * knows no such upload. */
+ * begin and finish must be the same. parts lists what has arrived; ST_END when the
+ * store knows no such upload. */
 enum status object_begin(struct object_session *session, const char *key,
                          const struct object_description *description,
                          char upload[OBJECT_UPLOAD_SIZE], struct error *err) MUST_CHECK;

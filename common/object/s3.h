@@ -30,7 +30,7 @@ struct s3_store {
     char bucket[OBJECT_BUCKET_SIZE];
     struct endpoint endpoint;
     char base_path[ENDPOINT_PATH_SIZE + 3 * OBJECT_BUCKET_SIZE]; /* "" or "/bucket" */
-    atomic_llong clock_offset_ms;  /* theirs less ours */
+    atomic_llong clock_offset_ms;                                /* theirs less ours */
     atomic_bool clock_set;
 };
 
@@ -44,13 +44,13 @@ struct s3_session {
 
 struct s3_call {
     const char *method;
-    const char *key;   /* NULL: the bucket itself */
-    const char *query; /* encoded and sorted; NULL: none */
+    const char *key;                       /* NULL: the bucket itself */
+    const char *query;                     /* encoded and sorted; NULL: none */
     const struct exchange_header *headers; /* lower case */
     size_t header_count;
-    const struct exchange_body *body; /* NULL: none */
+    const struct exchange_body *body;   /* NULL: none */
     const struct sha256_digest *digest; /* of body; NULL: of nothing */
-    bool as_stranger;                 /* unsigned */
+    bool as_stranger;                   /* unsigned */
 };
 
 struct s3_store *s3_store_of(struct object_session *session);

@@ -23,25 +23,34 @@ static bool is_one_of(const char *code, const char *const *codes)
 }
 
 /* Answered with 4xx (or 200), but worth another attempt. */
-static const char *const transient_codes[] = {
-    "InternalError",        "SlowDown",           "ServiceUnavailable",
-    "RequestTimeout",       "RequestTimeTooSkewed", "OperationAborted",
-    "IncompleteBody",       "ThrottlingException", "Throttling",
-    "TooManyRequests",      "ConditionalRequestConflict", NULL};
+static const char *const transient_codes[] = {"InternalError",
+                                              "SlowDown",
+                                              "ServiceUnavailable",
+                                              "RequestTimeout",
+                                              "RequestTimeTooSkewed",
+                                              "OperationAborted",
+                                              "IncompleteBody",
+                                              "ThrottlingException",
+                                              "Throttling",
+                                              "TooManyRequests",
+                                              "ConditionalRequestConflict",
+                                              NULL};
 
-static const char *const throttle_codes[] = {
-    "SlowDown", "ThrottlingException", "Throttling", "TooManyRequests", NULL};
+static const char *const throttle_codes[] = {"SlowDown", "ThrottlingException",
+                                             "Throttling", "TooManyRequests", NULL};
 
 /* No request of this run will fare better. */
 static const char *const hopeless_codes[] = {
-    "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken",
-    "InvalidToken",       "TokenRefreshRequired",  "InvalidSecurity",
-    "AccountProblem",     "NotSignedUp",           "AllAccessDisabled",
-    "NoSuchBucket",       "QuotaExceeded",         "UserSuspended",
-    "InsufficientStorage", NULL};
+    "InvalidAccessKeyId",   "SignatureDoesNotMatch",
+    "ExpiredToken",         "InvalidToken",
+    "TokenRefreshRequired", "InvalidSecurity",
+    "AccountProblem",       "NotSignedUp",
+    "AllAccessDisabled",    "NoSuchBucket",
+    "QuotaExceeded",        "UserSuspended",
+    "InsufficientStorage",  NULL};
 
-static const char *const digest_codes[] = {
-    "XAmzContentSHA256Mismatch", "BadDigest", "InvalidDigest", NULL};
+static const char *const digest_codes[] = {"XAmzContentSHA256Mismatch", "BadDigest",
+                                           "InvalidDigest", NULL};
 
 static void take_complaint(void *context, const char *path, const char *text)
 {

@@ -27,10 +27,8 @@ enum status s3_begin(struct object_session *base, const char *key,
     struct s3_session *session = (struct s3_session *)base;
     struct s3_metadata metadata;
     struct exchange_response response;
-    struct s3_call call = {.method = "POST",
-                           .key = key,
-                           .query = "uploads=",
-                           .headers = metadata.headers};
+    struct s3_call call = {
+        .method = "POST", .key = key, .query = "uploads=", .headers = metadata.headers};
     char id[OBJECT_UPLOAD_SIZE] = "";
     enum status st;
 
@@ -177,8 +175,8 @@ static void take_upload(void *context, const char *path, const char *text)
         xml_copy(page->upload, sizeof page->upload, text);
     } else if (strcmp(path, "Upload") == 0) {
         if (page->status == ST_OK && *page->key && *page->upload)
-            page->status =
-                page->visit(page->context, page->key, page->upload, page->err);
+            page->status = page->visit(page->context, page->key, page->upload,
+                                       page->err);
         page->key[0] = page->upload[0] = '\0';
     } else if (strcmp(path, "NextKeyMarker") == 0) {
         xml_copy(page->next_key, sizeof page->next_key, text);

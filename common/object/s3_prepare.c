@@ -64,7 +64,8 @@ static enum status create_bucket(struct s3_session *session, struct error *err)
     st = s3_text_body(constraint, &body, &digest, err);
     if (st == ST_OK)
         st = s3_call(session, &call, &response, err);
-    if (st != ST_OK && strcmp(session->base.answer.code, "BucketAlreadyOwnedByYou") == 0)
+    if (st != ST_OK &&
+        strcmp(session->base.answer.code, "BucketAlreadyOwnedByYou") == 0)
         return ST_OK;
     if (st != ST_OK && strcmp(session->base.answer.code, "BucketAlreadyExists") == 0)
         return error_set(err, ST_REFUSED, "it belongs to someone else");

@@ -8,7 +8,8 @@
  *
  * Owner:   create/destroy; the texts given to sigv4_create must outlive the signer.
  * Threads: one signer belongs to one thread.
- * Source:  "Authenticating Requests (AWS Signature Version 4)", Amazon S3 API Reference.
+ * Source:  "Authenticating Requests (AWS Signature Version 4)", Amazon S3 API
+ * Reference.
  */
 #ifndef COMMON_OBJECT_SIGV4_H
 #define COMMON_OBJECT_SIGV4_H
@@ -35,8 +36,8 @@ struct sigv4_scope {
 
 struct sigv4_request {
     const char *method;
-    const char *path;  /* encoded, begins with '/' */
-    const char *query; /* encoded and sorted, without '?'; "" */
+    const char *path;                      /* encoded, begins with '/' */
+    const char *query;                     /* encoded and sorted, without '?'; "" */
     const struct exchange_header *headers; /* all are signed; names in lower case,
                                               distinct; "host" among them */
     size_t header_count;

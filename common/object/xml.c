@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <expat.h>
 #include <limits.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct level {
@@ -11,7 +13,7 @@ struct level {
     size_t text_start;  /* in text, which all open elements share */
 };
 
-struct reader {
+struct xml {
     XML_Parser parser;
     xml_visit *visit;
     void *context;
@@ -24,10 +26,10 @@ struct reader {
     size_t text_length;
 };
 
-static void refuse(struct reader *reader, const char *complaint)
+static void refuse(struct xml *xml, const char *complaint)
 {
-    reader->complaint = complaint;
-    XML_StopParser(reader->parser, XML_FALSE);
+    xml->complaint = complaint;
+    XML_StopParser(xml->parser, XML_FALSE);
 }
 
 static const char *local_name(const char *name)
@@ -40,47 +42,47 @@ static const char *local_name(const char *name)
 static void XMLCALL on_start(void *context, const XML_Char *name,
                              const XML_Char **attributes)
 {
-    struct reader *reader = context;
+    struct xml *xml = context;
     const char *local = local_name(name);
     size_t n = strlen(local);
 
     (void)attributes;
-    if (reader->depth == XML_DEPTH_MAX || reader->path_length + n + 1 > XML_PATH_MAX) {
-        refuse(reader, "nested too deeply");
+    if (xml->depth == XML_DEPTH_MAX || xml->path_length + n + 1 > XML_PATH_MAX) {
+        refuse(xml, "nested too deeply");
         return;
     }
-    reader->level[reader->depth++] = (struct level){
-        .path_length = reader->path_length, .text_start = reader->text_length};
-    if (reader->path_length > 0)
-        reader->path[reader->path_length++] = '/';
-    memcpy(reader->path + reader->path_length, local, n + 1);
-    reader->path_length += n;
+    xml->level[xml->depth++] = (struct level){.path_length = xml->path_length,
+                                              .text_start = xml->text_length};
+    if (xml->path_length > 0)
+        xml->path[xml->path_length++] = '/';
+    memcpy(xml->path + xml->path_length, local, n + 1);
+    xml->path_length += n;
 }
 
 static void XMLCALL on_text(void *context, const XML_Char *text, int length)
 {
-    struct reader *reader = context;
+    struct xml *xml = context;
     size_t n = (size_t)length;
 
-    if (n > XML_TEXT_MAX - reader->text_length) {
-        refuse(reader, "text too long");
+    if (n > XML_TEXT_MAX - xml->text_length) {
+        refuse(xml, "text too long");
         return;
     }
-    memcpy(reader->text + reader->text_length, text, n);
-    reader->text_length += n;
+    memcpy(xml->text + xml->text_length, text, n);
+    xml->text_length += n;
 }
 
 static void XMLCALL on_end(void *context, const XML_Char *name)
 {
-    struct reader *reader = context;
-    const struct level *level = &reader->level[--reader->depth];
+    struct xml *xml = context;
+    const struct level *level = &xml->level[--xml->depth];
 
     (void)name;
-    reader->text[reader->text_length] = '\0';
-    reader->visit(reader->context, reader->path, reader->text + level->text_start);
-    reader->text_length = level->text_start;
-    reader->path_length = level->path_length;
-    reader->path[reader->path_length] = '\0';
+    xml->text[xml->text_length] = '\0';
+    xml->visit(xml->context, xml->path, xml->text + level->text_start);
+    xml->text_length = level->text_start;
+    xml->path_length = level->path_length;
+    xml->path[xml->path_length] = '\0';
 }
 
 static void XMLCALL on_doctype(void *context, const XML_Char *name,
@@ -94,27 +96,67 @@ static void XMLCALL on_doctype(void *context, const XML_Char *name,
     refuse(context, "document type declaration");
 }
 
+enum status xml_create(struct xml **out, xml_visit *visit, void *context,
+                       struct error *err)
+{
+    struct xml *xml = calloc(1, sizeof *xml);
+
+    if (!xml)
+        return error_sys(err, ENOMEM, "XML");
+    xml->parser = XML_ParserCreate(NULL);
+    if (!xml->parser) {
+        free(xml);
+        return error_sys(err, ENOMEM, "XML");
+    }
+    xml->visit = visit;
+    xml->context = context;
+    XML_SetUserData(xml->parser, xml);
+    XML_SetElementHandler(xml->parser, on_start, on_end);
+    XML_SetCharacterDataHandler(xml->parser, on_text);
+    XML_SetStartDoctypeDeclHandler(xml->parser, on_doctype);
+    *out = xml;
+    return ST_OK;
+}
+
+void xml_destroy(struct xml **xml)
+{
+    if (!*xml)
+        return;
+    XML_ParserFree((*xml)->parser);
+    free(*xml);
+    *xml = NULL;
+}
+
+static enum status parse(struct xml *xml, const void *bytes, size_t n, bool last,
+                         struct error *err)
+{
+    if (n <= INT_MAX && XML_Parse(xml->parser, bytes, (int)n, last) == XML_STATUS_OK)
+        return ST_OK;
+    return error_set(err, ST_CORRUPT, "XML: %s",
+                     xml->complaint ? xml->complaint
+                                    : XML_ErrorString(XML_GetErrorCode(xml->parser)));
+}
+
+enum status xml_feed(struct xml *xml, const void *bytes, size_t n, struct error *err)
+{
+    return parse(xml, bytes, n, false, err);
+}
+
+enum status xml_finish(struct xml *xml, struct error *err)
+{
+    return parse(xml, NULL, 0, true, err);
+}
+
 enum status xml_read(const char *document, size_t n, xml_visit *visit, void *context,
                      struct error *err)
 {
-    struct reader reader = {.visit = visit, .context = context};
-    enum status st = ST_OK;
+    struct xml *xml = NULL;
+    enum status st = xml_create(&xml, visit, context, err);
 
-    if (n > INT_MAX)
-        return error_set(err, ST_CORRUPT, "XML: too long");
-    reader.parser = XML_ParserCreate(NULL);
-    if (!reader.parser)
-        return error_sys(err, ENOMEM, "XML");
-    XML_SetUserData(reader.parser, &reader);
-    XML_SetElementHandler(reader.parser, on_start, on_end);
-    XML_SetCharacterDataHandler(reader.parser, on_text);
-    XML_SetStartDoctypeDeclHandler(reader.parser, on_doctype);
-    if (XML_Parse(reader.parser, document, (int)n, XML_TRUE) != XML_STATUS_OK)
-        st = error_set(err, ST_CORRUPT, "XML: %s",
-                       reader.complaint
-                           ? reader.complaint
-                           : XML_ErrorString(XML_GetErrorCode(reader.parser)));
-    XML_ParserFree(reader.parser);
+    if (st != ST_OK)
+        return st;
+    st = parse(xml, document, n, true, err);
+    xml_destroy(&xml);
     return st;
 }
 

@@ -7,7 +7,8 @@
  * deeper than XML_DEPTH_MAX and texts beyond XML_TEXT_MAX are refused, so memory is
  * bounded whatever the peer sends.
  *
- * Threads: pure function.
+ * Owner:   create/destroy, for a document that comes in pieces.
+ * Threads: a reader belongs to one thread; xml_read is pure.
  */
 #ifndef COMMON_OBJECT_XML_H
 #define COMMON_OBJECT_XML_H
@@ -25,6 +26,19 @@ typedef void xml_visit(void *context, const char *path, const char *text);
  * that point has been visited. */
 enum status xml_read(const char *document, size_t n, xml_visit *visit, void *context,
                      struct error *err) MUST_CHECK;
+
+struct xml;
+
+enum status xml_create(struct xml **out, xml_visit *visit, void *context,
+                       struct error *err) MUST_CHECK;
+void xml_destroy(struct xml **xml); /* NULL inside is fine */
+
+/* The next piece. A failure is final. */
+enum status xml_feed(struct xml *xml, const void *bytes, size_t n,
+                     struct error *err) MUST_CHECK;
+
+/* No more will come. */
+enum status xml_finish(struct xml *xml, struct error *err) MUST_CHECK;
 
 /* Copies text when it fits, for visitors; else leaves out empty. */
 void xml_copy(char *out, size_t size, const char *text);

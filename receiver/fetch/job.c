@@ -32,7 +32,7 @@ bool run_is_interrupted(const struct run *run)
 {
     if (signals_take(run->job->signal_fd) == 0)
         return false;
-    signals_surrender();
+    signals_surrender(SIGNALS_ECHO_MS);
     return true;
 }
 

@@ -24,10 +24,11 @@ static bool may_be_pieced(const struct transfer *t, const struct answer *answer)
 }
 
 /* A fresh file of `end` bytes. */
-static enum status begin_file(struct transfer *t, uint64_t end, struct error *err)
+static enum status begin_file(struct transfer *t, uint64_t end, uint64_t least_bytes,
+                              struct error *err)
 {
     const struct pieces_config config = {
-        .end = end, .least_bytes = t->config.least_bytes, .parallel = t->parallel};
+        .end = end, .least_bytes = least_bytes, .parallel = t->parallel};
     const struct extent all = {0, end};
     enum status st = ST_OK;
 
@@ -57,7 +58,7 @@ static enum status plan_pieces(struct transfer *t, struct worker *w, struct erro
             w->kind = ANSWER_UNRANGED;
             return error_set(err, ST_END, "nothing tells two versions apart");
         }
-        st = begin_file(t, w->answer.range.total, err);
+        st = begin_file(t, w->answer.range.total, t->config.least_bytes, err);
         if (st != ST_OK)
             return st;
         state->validators = w->answer.validators;
@@ -81,7 +82,7 @@ static enum status plan_stream(struct transfer *t, struct worker *w, struct erro
     if (w->kind == ANSWER_EMPTY)
         end = 0;
     t->facts.length_unproven = end == PIECES_UNKNOWN_END && !answer->chunked;
-    return begin_file(t, end, err);
+    return begin_file(t, end, UINT64_MAX, err); /* one piece */
 }
 
 static bool get_header(void *context, const char *name, char *out, size_t size)
@@ -89,14 +90,14 @@ static bool get_header(void *context, const char *name, char *out, size_t size)
     return exchange_response_header(context, name, out, size);
 }
 
-/* The first request was made without a piece, for the beginning of the file. */
+/* A request for a fresh file is made without a piece, for the file's beginning. */
 static void give_first_piece(struct transfer *t, struct worker *w)
 {
     const struct pieces_wish wish = {.bytes = w->asked.last - w->asked.first + 1,
                                      .now_ns = clock_monotonic_ns()};
 
-    if (w->piece == NULL && pieces_claim(t->pieces, &wish, &w->piece) != ST_OK)
-        w->piece = NULL; /* an empty file, or all is there */
+    if (pieces_claim(t->pieces, &wish, &w->piece) != ST_OK)
+        w->piece = NULL; /* an empty file */
 }
 
 static void announce(struct transfer *t, bool one_stream)
@@ -112,6 +113,7 @@ static void announce(struct transfer *t, bool one_stream)
 enum status plan_make(struct worker *w, struct error *err)
 {
     struct transfer *t = w->transfer;
+    bool fresh = t->pieces == NULL;
     enum status st;
 
     offer_from_headers(&t->offer, is_whole(&w->answer), get_header, w->exchange);
@@ -123,7 +125,8 @@ enum status plan_make(struct worker *w, struct error *err)
         return st;
     if (!http_date_parse(w->answer.validators.modified, &t->facts.modified_s))
         t->facts.modified_s = -1;
-    give_first_piece(t, w);
+    if (fresh)
+        give_first_piece(t, w);
     announce(t, w->kind != ANSWER_PART);
     return ST_OK;
 }

@@ -66,6 +66,7 @@ struct worker {
     /* of the request on the wire */
     struct http_range asked;
     bool ranged, answered, discard;
+    bool redirected;       /* straight to where an earlier redirect led */
     enum answer_kind kind; /* when answered */
     struct error verdict;  /* on it */
     struct answer answer;

@@ -13,7 +13,6 @@
 #include "receiver/fetch/transfer_private.h"
 
 #include <inttypes.h>
-#include <string.h>
 #include <time.h>
 
 enum {
@@ -66,8 +65,13 @@ static uint64_t try_turn_locked(struct worker *w)
         until_ns = t->shared.hold_until_ns;
     if (now_ns < until_ns)
         return (until_ns - now_ns) / ms_ns + 1;
-    if (!t->shared.planned)
-        return w->index == 0 ? 0 : TRANSFER_WAIT_MAX_MS;
+    if (!t->shared.planned && w->index > 0)
+        return TRANSFER_WAIT_MAX_MS;
+    if (!t->shared.planned) {
+        if (t->pieces != NULL && w->piece == NULL)
+            (void)claim(w); /* without one, the probe only asks for the version */
+        return 0;
+    }
     recover_locked(t, now_ns);
     if (t->shared.active >= t->shared.allowed)
         return POLL_MS;
@@ -179,14 +183,11 @@ static void fail(struct worker *w, const struct error *why)
 static void refused(struct worker *w)
 {
     struct transfer *t = w->transfer;
-    bool elsewhere;
 
     pthread_mutex_lock(&t->shared.lock);
-    elsewhere = t->shared.planned && t->shared.use_source &&
-                strcmp(t->source_url, t->config.url) != 0;
     t->shared.use_source = false;
     pthread_mutex_unlock(&t->shared.lock);
-    if (elsewhere)
+    if (w->redirected)
         fail(w, &w->verdict);
     else
         transfer_finish(t, TRANSFER_FAILED, &w->verdict, w->answer.status);

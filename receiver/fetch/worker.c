@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 enum {
     REDIRECTS_MAX = 10,
@@ -82,6 +83,8 @@ static enum status keep(struct worker *w, const char *bytes, size_t n,
     size_t ours = pieces_reserve(t->pieces, w->piece, n, &offset);
     enum status st;
 
+    assert(ours == 0 || w->kind == ANSWER_WHOLE ||
+           offset == w->answer.range.range.first + w->received);
     if (ours > 0) {
         st = part_write(t->config.part, bytes, ours, offset, err);
         if (st != ST_OK)
@@ -176,6 +179,7 @@ enum status worker_request(struct worker *w, struct error *err)
     choose_range(w);
     request.header_count = own_headers(w, use_if_range, range_text, headers);
     request.url = use_source ? t->source_url : config->url;
+    w->redirected = use_source && strcmp(t->source_url, config->url) != 0;
     request.max_redirects = REDIRECTS_MAX;
     if (!use_source || t->source_trusted) {
         request.private_headers = config->headers;

@@ -2,11 +2,11 @@
 #include "sender/upload/tuner.h"
 
 enum {
-    WINDOW_MIN_MS = 300,    /* shorter ones measure noise */
-    WINDOW_MAX_MS = 5000,   /* longer ones measure yesterday */
-    REQUESTS_PER_JOB = 4,   /* in a window that counts */
-    PROBE_EVERY_MS = 8000,  /* when settled */
-    COOL_MS = 2000,         /* after being told to slow down */
+    WINDOW_MIN_MS = 300,   /* shorter ones measure noise */
+    WINDOW_MAX_MS = 5000,  /* longer ones measure yesterday */
+    REQUESTS_PER_JOB = 4,  /* in a window that counts */
+    PROBE_EVERY_MS = 8000, /* when settled */
+    COOL_MS = 2000,        /* after being told to slow down */
 };
 
 static const double worth_doubling = 1.15; /* twice the load for this much more */
@@ -75,7 +75,8 @@ static void probe(struct tuner *tuner, double rate, uint64_t now_ms)
     if (tuner->probe_up)
         enter(tuner, TUNER_PROBING, tuner->jobs + step, now_ms);
     else
-        enter(tuner, TUNER_PROBING, tuner->jobs > step ? tuner->jobs - step : 1, now_ms);
+        enter(tuner, TUNER_PROBING, tuner->jobs > step ? tuner->jobs - step : 1,
+              now_ms);
 }
 
 static void judge(struct tuner *tuner, double rate, uint64_t now_ms)
@@ -102,7 +103,8 @@ static void cool(struct tuner *tuner, uint64_t now_ms)
 
 static void slow_down(struct tuner *tuner, const struct tuner_sample *sample)
 {
-    if (tuner->phase != TUNER_COOLING || sample->now_ms - tuner->settled_ms >= COOL_MS) {
+    if (tuner->phase != TUNER_COOLING ||
+        sample->now_ms - tuner->settled_ms >= COOL_MS) {
         tuner->base_jobs = tuner->jobs;
         enter(tuner, TUNER_COOLING, tuner->jobs / 2, sample->now_ms);
         tuner->reason = "the store asked for less";
@@ -117,7 +119,8 @@ static bool is_window_full(const struct tuner *tuner, const struct tuner_sample 
 
     if (age_ms < WINDOW_MIN_MS || requests == 0)
         return false;
-    return requests >= (uint64_t)tuner->jobs * REQUESTS_PER_JOB || age_ms >= WINDOW_MAX_MS;
+    return requests >= (uint64_t)tuner->jobs * REQUESTS_PER_JOB ||
+           age_ms >= WINDOW_MAX_MS;
 }
 
 unsigned tuner_update(struct tuner *tuner, const struct tuner_sample *sample)

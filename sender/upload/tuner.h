@@ -27,7 +27,7 @@ struct tuner {
     uint64_t settled_ms; /* when the phase began */
     double window_work;  /* total when the window began */
     uint64_t window_requests, throttled;
-    bool idle; /* at some moment of the window fewer ran than were allowed */
+    bool idle;          /* at some moment of the window fewer ran than were allowed */
     unsigned base_jobs; /* what a probe or a doubling is compared with */
     double base_rate;   /* its work per millisecond */
     bool probe_up;

@@ -54,8 +54,7 @@ enum status walk_tree(const struct walk_config *config, struct walk_counts *coun
                       struct error *err) MUST_CHECK;
 
 /* The path below the root. False when it is longer than size - 1. */
-bool walk_entry_path(const struct walk_entry *entry, char *out,
-                     size_t size) MUST_CHECK;
+bool walk_entry_path(const struct walk_entry *entry, char *out, size_t size) MUST_CHECK;
 
 /* The directory and the name in it, for openat and fstatat. */
 int walk_entry_directory(const struct walk_entry *entry);

@@ -21,6 +21,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -146,6 +147,22 @@ int openat64(int fd, const char *path, int flags, ...)
     mode = mode_of(flags, args);
     va_end(args);
     return open_fails(fd, path) ? -1 : real(fd, path, flags, mode);
+}
+
+/* openat2 has no function of its own. */
+long syscall(long number, ...)
+{
+    va_list args;
+    long a[6];
+    REAL(syscall);
+
+    va_start(args, number);
+    for (size_t i = 0; i < sizeof(a) / sizeof(a[0]); i++)
+        a[i] = va_arg(args, long);
+    va_end(args);
+    if (number == SYS_openat2 && open_fails((int)a[0], (const char *)a[1]))
+        return -1;
+    return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
 ssize_t write(int fd, const void *bytes, size_t n)

@@ -172,7 +172,7 @@ def test_what_is_no_regular_file_is_no_blob(receiver, workspace, kind):
     else:
         os.mkfifo(path)
 
-    answer = curl(f"{receiver.url}/blobs/{blob_id}", "--max-time", "10")
+    answer = curl(f"{receiver.url}/blobs/{blob_id}", "--max-time", "3")
 
     assert answer.status in (404, 409, 500)
     assert b"not for the network" not in answer.body

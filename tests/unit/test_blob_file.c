@@ -261,7 +261,7 @@ static int probe_in_vain(void)
 {
     struct error err;
 
-    if (blob_file_probe_attributes(scratch.dir_fd, &err) != ST_INVALID)
+    if (blob_file_probe_attributes(scratch.dir_fd, &err) != ST_REFUSED)
         return 1;
     if (strstr(err.text, " file system ") == NULL ||
         strstr(err.text, " keeps no user attributes") == NULL)

@@ -351,19 +351,28 @@ START_TEST(frontier_follows_the_unbroken_beginning)
     struct piece *first;
     pthread_t follower;
     uint64_t frontier = 0;
-    bool last;
 
     plan_all(4 * MIB, 1);
     first = claim(MIB, 0, 0);
     fetch_all_unclaimed(0);
-    pieces_abandon(pieces);
-    ck_assert_uint_eq(pieces_wait_frontier(pieces, 0, 1, &last), 0);
-    ck_assert(last);
     ck_assert_int_eq(pthread_create(&follower, NULL, wait_for_all, &frontier), 0);
+    fetch(first, 1000, 0);
     fetch_rest(first, 0);
     pthread_join(follower, NULL);
-    ck_assert_uint_eq(pieces_wait_frontier(pieces, 0, 1, &last), 4 * MIB);
+    ck_assert_uint_eq(frontier, 4 * MIB);
     pieces_release(pieces, &first);
+}
+END_TEST
+
+START_TEST(abandoned_file_is_not_waited_for)
+{
+    uint64_t frontier = 0;
+
+    plan_all(4 * MIB, 1);
+    pieces_abandon(pieces);
+    wait_for_all(&frontier);
+    ck_assert_uint_eq(frontier, 0);
+    ck_assert(!pieces_complete(pieces));
 }
 END_TEST
 
@@ -432,6 +441,7 @@ int main(void)
     tcase_add_test(tcase, missing_list_that_is_too_long_is_made_coarser);
     tcase_add_test(tcase, file_of_unknown_length_is_one_piece_until_finished);
     tcase_add_test(tcase, frontier_follows_the_unbroken_beginning);
+    tcase_add_test(tcase, abandoned_file_is_not_waited_for);
     tcase_add_test(tcase, crowd_writes_every_byte_exactly_once);
     suite_add_tcase(suite, tcase);
     return unit_run(suite);

@@ -77,6 +77,46 @@ START_TEST(a_ceiling_beyond_any_sense_still_gives_a_delay)
 }
 END_TEST
 
+START_TEST(a_budget_pays_for_so_many_retries)
+{
+    struct retry_budget budget;
+
+    retry_budget_init(&budget, 2);
+
+    ck_assert(retry_budget_spend(&budget));
+    ck_assert(retry_budget_spend(&budget));
+    ck_assert(!retry_budget_spend(&budget));
+}
+END_TEST
+
+START_TEST(ten_successes_earn_one_retry)
+{
+    struct retry_budget budget;
+
+    retry_budget_init(&budget, 1);
+    ck_assert(retry_budget_spend(&budget));
+    for (int i = 0; i < 9; i++)
+        retry_budget_earn(&budget);
+    ck_assert(!retry_budget_spend(&budget));
+    retry_budget_earn(&budget);
+
+    ck_assert(retry_budget_spend(&budget));
+}
+END_TEST
+
+START_TEST(a_full_budget_does_not_grow)
+{
+    struct retry_budget budget;
+
+    retry_budget_init(&budget, 1);
+    for (int i = 0; i < 100; i++)
+        retry_budget_earn(&budget);
+
+    ck_assert(retry_budget_spend(&budget));
+    ck_assert(!retry_budget_spend(&budget));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("retry");
@@ -89,5 +129,8 @@ int main(void)
     tcase_add_test(cases, retry_after_is_a_floor_with_the_jitter_on_top);
     tcase_add_test(cases, a_longer_retry_after_is_cut);
     tcase_add_test(cases, a_ceiling_beyond_any_sense_still_gives_a_delay);
+    tcase_add_test(cases, a_budget_pays_for_so_many_retries);
+    tcase_add_test(cases, ten_successes_earn_one_retry);
+    tcase_add_test(cases, a_full_budget_does_not_grow);
     return unit_run(suite);
 }

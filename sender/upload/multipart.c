@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: MIT */
+#include "sender/upload/multipart.h"
+
+#include "common/clock.h"
+#include "sender/upload/attempts.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PLACE_SIZE = OBJECT_PLACE_SIZE + OBJECT_KEY_SIZE };
+
+static const uint64_t mebibyte = UINT64_C(1) << 20;
+static const uint64_t part_default = UINT64_C(16) << 20;
+static const uint64_t parts_usual = 1000; /* more are only overhead */
+
+/* ---- sizes ---- */
+
+static uint64_t divide_up(uint64_t a, uint64_t b)
+{
+    return a / b + (a % b > 0);
+}
+
+uint64_t multipart_part_bytes(uint64_t size, const struct object_limits *limits)
+{
+    uint64_t bytes = divide_up(size, parts_usual);
+
+    if (bytes < part_default)
+        bytes = part_default;
+    bytes = divide_up(bytes, mebibyte) * mebibyte;
+    if (bytes < limits->part_min_bytes)
+        bytes = limits->part_min_bytes;
+    return bytes < limits->part_max_bytes ? bytes : limits->part_max_bytes;
+}
+
+static bool fits(uint64_t size, uint64_t part_bytes, const struct object_limits *limits)
+{
+    return part_bytes >= limits->part_min_bytes &&
+           part_bytes <= limits->part_max_bytes &&
+           divide_up(size, part_bytes) <= limits->parts;
+}
+
+static uint64_t part_size(const struct multipart *multipart, unsigned index)
+{
+    uint64_t start = index * multipart->part_bytes;
+    uint64_t rest = multipart->description.size - start;
+
+    return rest < multipart->part_bytes ? rest : multipart->part_bytes;
+}
+
+/* ---- life ---- */
+
+static enum status allocate(struct multipart *multipart, struct error *err)
+{
+    unsigned count = multipart->count;
+
+    multipart->digests = calloc(count, sizeof *multipart->digests);
+    multipart->parts = calloc(count, sizeof *multipart->parts);
+    multipart->todo = calloc(count, sizeof *multipart->todo);
+    if (!multipart->digests || !multipart->parts || !multipart->todo)
+        return error_sys(err, ENOMEM, "send in parts");
+    for (unsigned i = 0; i < count; i++)
+        multipart->parts[i].number = i + 1;
+    return ST_OK;
+}
+
+void multipart_destroy(struct multipart **multipart)
+{
+    struct multipart *m = *multipart;
+
+    if (!m)
+        return;
+    walk_entry_release(&m->job.entry);
+    source_file_close(&m->file);
+    resume_close(&m->slot);
+    pthread_mutex_destroy(&m->failure.lock);
+    free(m->digests);
+    free(m->parts);
+    free(m->todo);
+    free(m);
+    *multipart = NULL;
+}
+
+/* ---- the first pass ---- */
+
+static enum status hash_part(struct multipart *multipart, struct worker *worker,
+                             unsigned index, struct error *err)
+{
+    uint64_t at = index * multipart->part_bytes;
+    uint64_t end = at + part_size(multipart, index);
+
+    sha256_start(worker->part);
+    while (at < end) {
+        size_t n = end - at < WORKER_READ_BYTES ? (size_t)(end - at)
+                                                : WORKER_READ_BYTES;
+        enum status st = source_file_read(&multipart->file, at, worker->buffer, n, err);
+
+        if (st != ST_OK)
+            return st;
+        sha256_update(worker->whole, worker->buffer, n);
+        sha256_update(worker->part, worker->buffer, n);
+        at += n;
+    }
+    return sha256_finish(worker->part, &multipart->digests[index], err);
+}
+
+static enum status hash_file(struct multipart *multipart, struct worker *worker,
+                             struct error *err)
+{
+    enum status st = worker_reserve(worker, WORKER_READ_BYTES, err);
+
+    sha256_start(worker->whole);
+    for (unsigned i = 0; st == ST_OK && i < multipart->count; i++) {
+        if (latch_is_set(&worker->run->stop))
+            return error_set(err, ST_CLOSED, "stopped");
+        st = hash_part(multipart, worker, i, err);
+    }
+    if (st == ST_OK)
+        st = sha256_finish(worker->whole, &multipart->description.digest, err);
+    multipart->description.has_digest = st == ST_OK;
+    return st == ST_OK ? source_file_settled(&multipart->file, err) : st;
+}
+
+/* ---- beginning, or going on ---- */
+
+static enum status take_listed(void *context, const struct object_part *part,
+                               struct error *err)
+{
+    struct multipart *multipart = context;
+
+    (void)err;
+    if (part->number >= 1 && part->number <= multipart->count &&
+        part->size == part_size(multipart, part->number - 1))
+        multipart->parts[part->number - 1] = *part;
+    return ST_OK;
+}
+
+/* Which parts of the recorded upload are there. ST_END: the store has forgotten it. */
+static enum status take_up(struct multipart *multipart, struct worker *worker,
+                           struct error *err)
+{
+    struct attempts attempts = {0};
+    enum status st;
+
+    do
+        st = object_parts(worker->session, multipart->job.key, multipart->upload,
+                          take_listed, multipart, err);
+    while (attempts_again(&attempts, worker->run, worker->session, st, err));
+    return st;
+}
+
+static void abort_upload(struct multipart *multipart, struct worker *worker)
+{
+    struct attempts attempts = {0};
+    struct error ignored;
+    enum status st;
+
+    do
+        st = object_abort(worker->session, multipart->job.key, multipart->upload,
+                          &ignored);
+    while (attempts_again(&attempts, worker->run, worker->session, st, &ignored));
+    if (st == ST_OK)
+        resume_forget(&multipart->slot);
+}
+
+static enum status begin(struct multipart *multipart, struct worker *worker,
+                         struct error *err)
+{
+    struct attempts attempts = {0};
+    struct resume_record record = {.part_bytes = multipart->part_bytes};
+    enum status st;
+
+    do
+        st = object_begin(worker->session, multipart->job.key, &multipart->description,
+                          multipart->upload, err);
+    while (attempts_again(&attempts, worker->run, worker->session, st, err));
+    if (st != ST_OK)
+        return st;
+    strcpy(record.upload, multipart->upload);
+    if (resume_identity(&record.identity, &multipart->description))
+        resume_write(multipart->slot, &record);
+    return ST_OK;
+}
+
+static bool is_for(const struct resume_record *record,
+                   const struct object_description *description)
+{
+    struct sha256_digest identity;
+
+    return resume_identity(&identity, description) &&
+           sha256_equal(&identity, &record->identity);
+}
+
+/* record: of an earlier run, NULL: none. */
+static enum status begin_or_take_up(struct multipart *multipart, struct worker *worker,
+                                    const struct resume_record *record,
+                                    struct error *err)
+{
+    enum status st = ST_END;
+
+    if (record) {
+        strcpy(multipart->upload, record->upload);
+        if (is_for(record, &multipart->description) &&
+            record->part_bytes == multipart->part_bytes)
+            st = take_up(multipart, worker, err);
+        else
+            abort_upload(multipart, worker);
+    }
+    return st == ST_END ? begin(multipart, worker, err) : st;
+}
+
+static void plan(struct multipart *multipart, struct tally *tally)
+{
+    for (unsigned i = 0; i < multipart->count; i++) {
+        if (*multipart->parts[i].receipt)
+            atomic_fetch_add(&tally->resumed_parts, 1);
+        else
+            multipart->todo[multipart->todo_count++] = i;
+    }
+}
+
+static enum status choose_part_bytes(struct multipart *multipart,
+                                     const struct worker *worker,
+                                     const struct resume_record *record,
+                                     struct error *err)
+{
+    const struct object_limits *limits = &worker->run->store->limits;
+    uint64_t size = multipart->description.size;
+    uint64_t bytes = worker->run->config->part_bytes;
+
+    if (record && fits(size, record->part_bytes, limits))
+        bytes = record->part_bytes;
+    else if (bytes == 0)
+        bytes = multipart_part_bytes(size, limits);
+    if (!fits(size, bytes, limits))
+        return error_set(err, ST_INVALID, "too big for %u parts of %llu bytes",
+                         limits->parts, (unsigned long long)bytes);
+    multipart->part_bytes = bytes;
+    multipart->count = (unsigned)divide_up(size, bytes);
+    return ST_OK;
+}
+
+static void open_slot(struct multipart *multipart, const struct worker *worker)
+{
+    char place[PLACE_SIZE + 2];
+
+    snprintf(place, sizeof place, "%s\n%s", worker->run->store->place,
+             multipart->job.key);
+    multipart->slot = resume_open(worker->run->resume_dir, place);
+}
+
+enum status multipart_start(struct multipart **out, struct worker *worker,
+                            struct file_job *job, struct source_file *file,
+                            struct error *err)
+{
+    struct multipart *multipart = calloc(1, sizeof *multipart);
+    struct resume_record record;
+    bool recorded;
+    enum status st;
+
+    if (!multipart)
+        return error_sys(err, ENOMEM, "send in parts");
+    pthread_mutex_init(&multipart->failure.lock, NULL);
+    multipart->job = *job;
+    multipart->file = *file;
+    worker_describe(worker, file, &multipart->description);
+    open_slot(multipart, worker);
+    recorded = resume_read(multipart->slot, &record);
+    st = choose_part_bytes(multipart, worker, recorded ? &record : NULL, err);
+    if (st == ST_OK)
+        st = allocate(multipart, err);
+    if (st == ST_OK)
+        st = hash_file(multipart, worker, err);
+    if (st == ST_OK)
+        st = begin_or_take_up(multipart, worker, recorded ? &record : NULL, err);
+    if (st != ST_OK) {
+        multipart->job.entry = NULL; /* these two stay the caller's */
+        multipart->file.fd = -1;
+        if (!recorded)
+            resume_forget(&multipart->slot);
+        multipart_destroy(&multipart);
+        return st;
+    }
+    job->entry = NULL;
+    file->fd = -1;
+    plan(multipart, &worker->run->tally);
+    *out = multipart;
+    return ST_OK;
+}
+
+/* ---- parts ---- */
+
+static void fail(struct multipart *multipart, const struct error *err)
+{
+    pthread_mutex_lock(&multipart->failure.lock);
+    if (multipart->failure.error.status == ST_OK)
+        multipart->failure.error = *err;
+    pthread_mutex_unlock(&multipart->failure.lock);
+}
+
+void multipart_send(struct multipart *multipart, struct worker *worker, unsigned ticket)
+{
+    struct upload_run *run = worker->run;
+    unsigned index = multipart->todo[ticket];
+    struct sha256 *check = run->store->limits.verifies_digest ? NULL : worker->part;
+    struct attempts attempts = {0};
+    struct body body;
+    struct error err;
+    uint64_t start_ns;
+    enum status st;
+
+    if (latch_is_set(&run->stop)) {
+        error_set(&err, ST_CLOSED, "stopped");
+        fail(multipart, &err);
+        dispatch_cancel(run->dispatch, &multipart->batch);
+        return;
+    }
+    body_from_file(&body, run, &multipart->file, index * multipart->part_bytes,
+                   part_size(multipart, index), &multipart->digests[index], check);
+    do {
+        start_ns = clock_monotonic_ns();
+        st = object_put_part(worker->session, multipart->job.key, multipart->upload,
+                             &multipart->parts[index], &body.object, &err);
+        if (st != ST_OK)
+            body_failed(&body);
+    } while (attempts_again(&attempts, run, worker->session, st, &err));
+    if (st != ST_OK) {
+        fail(multipart, &err);
+        dispatch_cancel(run->dispatch, &multipart->batch);
+        return;
+    }
+    histogram_record(&run->tally.latency_us, (clock_monotonic_ns() - start_ns) / 1000);
+    atomic_fetch_add(&run->tally.delivered, 1);
+}
+
+/* ---- the end ---- */
+
+static enum status put_together(struct multipart *multipart, struct worker *worker,
+                                struct error *err)
+{
+    struct attempts attempts = {0};
+    enum status st = source_file_settled(&multipart->file, err);
+
+    if (st != ST_OK)
+        return st;
+    do
+        st = object_finish(worker->session, multipart->job.key, multipart->upload,
+                           &multipart->description, multipart->parts, multipart->count,
+                           err);
+    while (attempts_again(&attempts, worker->run, worker->session, st, err));
+    return st;
+}
+
+enum status multipart_finish(struct multipart *multipart, struct worker *worker,
+                             struct error *err)
+{
+    enum status st = multipart->failure.error.status;
+
+    if (st == ST_OK)
+        st = put_together(multipart, worker, err);
+    else
+        *err = multipart->failure.error;
+    if (st == ST_OK) {
+        resume_forget(&multipart->slot);
+        worker_succeeded(worker, &multipart->job, &multipart->description);
+    } else if (st != ST_AGAIN && st != ST_CLOSED && st != ST_SYSTEM) {
+        /* Not for want of time: the next run could do nothing with it either. */
+        abort_upload(multipart, worker);
+    }
+    return st;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+#include "sender/upload/source_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NANOSECONDS INT64_C(1000000000)
+
+/* How long a change can go unseen: some ticks, or two seconds where the file system
+ * keeps whole seconds. */
+static const int64_t tick_ns = 20 * 1000 * 1000, coarse_ns = 2 * NANOSECONDS;
+
+enum status source_file_open(struct source_file *out, const struct walk_entry *entry,
+                             bool follow, struct error *err)
+{
+    /* O_NONBLOCK: what was a file may be a pipe by now. */
+    int flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK |
+                (follow ? 0 : O_NOFOLLOW);
+    struct source_file file;
+
+    file.fd = openat(walk_entry_directory(entry), entry->name, flags);
+    if (file.fd < 0 && errno == ELOOP)
+        return error_set(err, ST_REFUSED, "no regular file any more");
+    if (file.fd < 0)
+        return error_sys(err, errno, "open");
+    if (fstat(file.fd, &file.stat) != 0) {
+        error_sys(err, errno, "look at");
+        close(file.fd);
+        return ST_SYSTEM;
+    }
+    if (!S_ISREG(file.stat.st_mode)) {
+        close(file.fd);
+        return error_set(err, ST_REFUSED, "no regular file any more");
+    }
+    *out = file;
+    return ST_OK;
+}
+
+void source_file_close(struct source_file *file)
+{
+    if (file->fd >= 0)
+        close(file->fd);
+    file->fd = -1;
+}
+
+uint64_t source_file_size(const struct source_file *file)
+{
+    return (uint64_t)file->stat.st_size;
+}
+
+enum status source_file_read(const struct source_file *file, uint64_t offset,
+                             void *into, size_t n, struct error *err)
+{
+    uint8_t *to = into;
+
+    while (n > 0) {
+        ssize_t got = pread(file->fd, to, n, (off_t)offset);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return error_sys(err, errno, "read");
+        if (got == 0)
+            return error_set(err, ST_CORRUPT, "it became shorter while it was read");
+        to += got;
+        offset += (uint64_t)got;
+        n -= (size_t)got;
+    }
+    return ST_OK;
+}
+
+static int64_t to_ns(struct timespec time)
+{
+    return time.tv_sec * NANOSECONDS + time.tv_nsec;
+}
+
+enum status source_file_settled(const struct source_file *file, struct error *err)
+{
+    struct timespec now;
+    struct stat st;
+    int64_t age_ns;
+
+    clock_gettime(CLOCK_REALTIME_COARSE, &now); /* before fstat: the stricter order */
+    if (fstat(file->fd, &st) != 0)
+        return error_sys(err, errno, "look at");
+    if (st.st_size != file->stat.st_size ||
+        to_ns(st.st_mtim) != to_ns(file->stat.st_mtim) ||
+        to_ns(st.st_ctim) != to_ns(file->stat.st_ctim))
+        return error_set(err, ST_CORRUPT, "it changed while it was read");
+    age_ns = to_ns(now) - to_ns(st.st_ctim);
+    if (age_ns >= 0 && age_ns < (st.st_ctim.tv_nsec == 0 ? coarse_ns : tick_ns))
+        return error_set(err, ST_CORRUPT, "it was being written just now");
+    return ST_OK;
+}

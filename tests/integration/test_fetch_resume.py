@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: MIT
+"""Fetches that end early and are run again: nothing is lost, little is fetched twice."""
+
+import os
+import random
+import re
+import signal
+import time
+
+import pytest
+
+from helpers import programs
+from helpers.badserver import BadServer
+from helpers.digests import sha256_hex
+from helpers.fetching import MIB, NETWORK, OK, assert_fetched, assert_only, content, fetch
+from helpers.wait import scaled, until
+
+KILLS = scaled(20, 4)
+COUNT = 4
+FILE = content(96 * MIB + 11)
+
+
+@pytest.fixture
+def chance():
+    seed = int(
+        os.environ.get("BLOBSTREAM_TEST_SEED", random.SystemRandom().getrandbits(32))
+    )
+    print(f"BLOBSTREAM_TEST_SEED={seed}")
+    return random.Random(seed)
+
+
+@pytest.fixture
+def directory(workspace):
+    path = workspace / "fetched"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def start_fetch(workspace, started, directory):
+    def start(*arguments):
+        options = ["fetch", "--json", "-d", directory, "-c", COUNT, *arguments]
+        program = programs.Program(programs.RECEIVER, options, workspace)
+        started.append(program)
+        return program
+
+    return start
+
+
+def written_bytes(path):
+    """How much of the part file is what it should be, by blocks of a page."""
+    data = path.read_bytes()
+    return sum(
+        min(4096, len(FILE) - at)
+        for at in range(0, len(data), 4096)
+        if data[at : at + 4096] == FILE[at : at + 4096]
+    )
+
+
+def claimed_bytes(path):
+    """How much of the file the state says is there."""
+    text = path.read_text()
+    missing = re.search(r"^written(.*)$", text, re.M)[1]
+    gaps = re.findall(r"(\d+)-(\d+)", missing)
+    return len(FILE) - sum(int(end) - int(first) for first, end in gaps)
+
+
+def test_kill_at_random_moments_costs_at_most_a_piece_per_connection(
+    start_fetch, directory, chance
+):
+    part, state = directory / "file.bin.part", directory / "file.bin.part.state"
+    checksum = f"sha-256={sha256_hex(FILE)}"
+    rate = f"{len(FILE) // 6 // 1024}KiB"
+    kept = 0
+    with BadServer(FILE) as server:
+        for _ in range(KILLS):
+            run = start_fetch("--checksum", checksum, "--limit-rate", rate, server.url)
+            time.sleep(chance.uniform(0.05, 0.4))
+            run.kill()
+            if (directory / "file.bin").exists():
+                pytest.fail("done too soon to be killed")
+            if not state.exists():
+                continue
+            pieces = [call.range[1] - call.range[0] + 1 for call in server.calls]
+            claimed = claimed_bytes(state)
+            lost = written_bytes(part) - claimed
+            assert 0 <= lost <= COUNT * max(pieces) + 2 * 4096 * COUNT
+            assert claimed >= kept, "a later run knows less than an earlier one"
+            kept = claimed
+        assert kept > 0
+        outcome = fetch(directory, "--checksum", checksum, server.url)
+    assert_fetched(outcome, directory, FILE)
+    assert outcome.result["resumed_bytes"] == kept
+    assert outcome.result["verified_against"] == "--checksum"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_saves_all_there_is(start_fetch, directory, number):
+    with BadServer(FILE) as server:
+        run = start_fetch("--limit-rate", "16MiB", server.url)
+        until(lambda: (directory / "file.bin.part.state").exists(), "the first piece")
+        assert run.stop(number) == NETWORK
+        written = written_bytes(directory / "file.bin.part")
+        assert written - claimed_bytes(directory / "file.bin.part.state") <= 8 * 4096
+        outcome = fetch(directory, server.url)
+    assert_fetched(outcome, directory, FILE)
+    assert outcome.result["resumed_bytes"] > 0
+
+
+@pytest.fixture
+def interrupted(start_fetch, directory):
+    """A server, and a fetch from it that was stopped half way."""
+    with BadServer(FILE) as server:
+        run = start_fetch("--limit-rate", "48MiB", server.url)
+        until(
+            lambda: server.body_bytes > len(FILE) // 2 or run.process.poll() is not None,
+            "half of the file",
+        )
+        assert run.stop() == NETWORK
+        yield server
+
+
+def test_file_that_changed_meanwhile_is_fetched_afresh(interrupted, directory):
+    interrupted.content = content(len(FILE), seed=2)
+    interrupted.validators = {"ETag": '"v2"'}
+    outcome = fetch(directory, interrupted.url)
+    assert_fetched(outcome, directory, interrupted.content)
+    assert outcome.logged("changed")
+    assert outcome.result["resumed_bytes"] == 0
+
+
+def test_server_that_lost_its_ranges_meanwhile_is_read_afresh(interrupted, directory):
+    interrupted.script = lambda call: call.whole()
+    outcome = fetch(directory, interrupted.url)
+    assert_fetched(outcome, directory, FILE)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda part, state: state.write_bytes(state.read_bytes()[:-100]),
+        lambda part, state: state.write_text(state.read_text().replace("total 1", "total 2")),
+        lambda part, state: state.write_bytes(b"\xff" * 200_000),
+        lambda part, state: state.unlink(),
+        lambda part, state: part.unlink(),
+        lambda part, state: os.truncate(part, 1000),
+        lambda part, state: (part.rename(part.with_suffix(".x")), part.touch()),
+    ],
+    ids=["cut", "edited", "garbage", "no-state", "no-part", "cut-part", "other-part"],
+)
+def test_damaged_leftovers_are_not_believed(interrupted, directory, damage):
+    damage(directory / "file.bin.part", directory / "file.bin.part.state")
+    outcome = fetch(directory, interrupted.url)
+    assert outcome.status == OK, outcome
+    assert (directory / "file.bin").read_bytes() == FILE
+    assert outcome.result["resumed_bytes"] == 0
+
+
+def test_state_of_another_boot_counts_only_what_was_synced(interrupted, directory):
+    """The state is rewritten as if the machine had lost its page cache."""
+    import hashlib
+
+    state = directory / "file.bin.part.state"
+    lines = state.read_text().splitlines()[:-1]
+    lines = ["boot other" if line.startswith("boot ") else line for line in lines]
+    lines = [
+        f"synced 0-{len(FILE)}" if line.startswith("synced ") else line for line in lines
+    ]
+    text = "\n".join(lines) + "\n"
+    state.write_text(text + f"sha256 {hashlib.sha256(text.encode()).hexdigest()}\n")
+    outcome = fetch(directory, interrupted.url)
+    assert_fetched(outcome, directory, FILE)
+    assert outcome.result["resumed_bytes"] == 0
+
+
+def test_other_signature_in_the_query_resumes(interrupted, directory):
+    outcome = fetch(directory, interrupted.url + "?signature=new")
+    assert_fetched(outcome, directory, FILE)
+    assert outcome.result["resumed_bytes"] > 0
+
+
+def test_other_path_of_the_same_name_does_not_resume(interrupted, directory):
+    url = interrupted.url.replace("/file.bin", "/other/file.bin")
+    outcome = fetch(directory, url)
+    assert_fetched(outcome, directory, FILE)
+    assert outcome.result["resumed_bytes"] == 0
+
+
+def test_all_there_but_not_published_needs_one_byte(interrupted, directory):
+    """Killed between the last byte and the rename."""
+    state = directory / "file.bin.part.state"
+    saved = state.read_text()
+    (directory / "file.bin.part").write_bytes(FILE)
+    text = "".join(saved.splitlines(keepends=True)[:-1])
+    text = re.sub(r"^(synced|written).*$", r"\1", text, flags=re.M)
+    state.write_text(text + f"sha256 {sha256_hex(text.encode())}\n")
+    before = len(interrupted.calls)
+    outcome = fetch(directory, interrupted.url)
+    assert_fetched(outcome, directory, FILE)
+    assert [call.range for call in interrupted.calls[before:]] == [(0, 0)]
+    assert_only(directory, "file.bin")

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: MIT
+"""Files from the servers that people use: the same bytes, each."""
+
+import os
+
+import pytest
+
+from helpers import client, file_servers, ids
+from helpers.digests import repr_digest, sha256_hex
+from helpers.fetching import MIB, OK, assert_fetched, content, fetch
+
+SIZES = [0, 1, MIB - 1, MIB, MIB + 1, 20 * MIB + 7]
+
+
+@pytest.fixture(params=file_servers.SERVERS)
+def server(request, workspace):
+    """(name, URL, directory of its files)"""
+    root = workspace / "root"
+    root.mkdir()
+    with file_servers.serving(request.param, root, workspace / "server") as url:
+        yield request.param, url, root
+
+
+@pytest.fixture
+def directory(workspace):
+    path = workspace / "fetched"
+    path.mkdir()
+    return path
+
+
+def test_files_of_all_sizes_come_out_right(server, directory):
+    name, url, root = server
+    for size in SIZES:
+        data = content(size)
+        file = root / f"{size}.bin"
+        file.write_bytes(data)
+        os.utime(file, (1_600_000_000, 1_600_000_000))
+        outcome = fetch(directory, "-o", f"{size}.bin", f"{url}/{size}.bin")
+        assert outcome.status == OK, outcome
+        assert (directory / f"{size}.bin").read_bytes() == data
+        assert outcome.result["sha256"] == sha256_hex(data)
+    many = 1 if name == "python" else 8
+    assert outcome.result["connections"] == many, outcome
+
+
+def test_file_that_is_replaced_midway_is_never_mixed(server, directory):
+    _, url, root = server
+    old, new = content(20 * MIB), content(20 * MIB, seed=2)
+    (root / "file.bin").write_bytes(old)
+    os.utime(root / "file.bin", (1_600_000_000, 1_600_000_000))
+    limited = ["--limit-rate", "40MiB", url + "/file.bin"]
+    from threading import Timer
+
+    def replace():
+        (root / "new").write_bytes(new)
+        os.replace(root / "new", root / "file.bin")
+
+    timer = Timer(0.2, replace)
+    timer.start()
+    outcome = fetch(directory, *limited)
+    timer.join()
+    assert outcome.status == OK, outcome
+    assert (directory / "file.bin").read_bytes() in (old, new)
+
+
+def test_remote_time_is_kept_on_request(server, directory):
+    _, url, root = server
+    (root / "file.bin").write_bytes(b"x")
+    os.utime(root / "file.bin", (1_600_000_000, 1_600_000_000))
+    fetch(directory, url + "/file.bin")
+    assert (directory / "file.bin").stat().st_mtime > 1_700_000_000
+    fetch(directory, "--remote-time", url + "/file.bin")
+    assert (directory / "file.bin").stat().st_mtime == 1_600_000_000
+
+
+def test_missing_file_is_an_error(server, directory):
+    _, url, _ = server
+    outcome = fetch(directory, url + "/nothing.bin")
+    assert outcome.status == 22
+    assert outcome.result["http_status"] == 404
+
+
+@pytest.mark.parametrize("size", [0, 2, 20 * MIB])
+def test_blob_of_our_own_receiver_is_verified_end_to_end(receiver, directory, size):
+    data = content(size)
+    blob = ids.uuid7() if hasattr(ids, "uuid7") else ids.new()
+    assert client.put(receiver, blob, data, repr_digest(data)).status == 201
+    outcome = fetch(directory, "-o", "file.bin", f"{receiver.url}/blobs/{blob}")
+    assert_fetched(outcome, directory, data)
+    assert outcome.result["verified_against"] == "Repr-Digest"
