@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 struct unit {
     const char *name;
@@ -127,5 +128,16 @@ const char *units_format_duration(char out[UNITS_TEXT_SIZE], uint64_t ms)
     else
         snprintf(out, UNITS_TEXT_SIZE, "%" PRIu64 "h%02" PRIu64 "m", minutes / 60,
                  minutes % 60);
+    return out;
+}
+
+const char *units_format_time(char out[UNITS_TEXT_SIZE], int64_t seconds)
+{
+    const time_t at = (time_t)seconds;
+    struct tm utc;
+
+    if (!gmtime_r(&at, &utc) ||
+        strftime(out, UNITS_TEXT_SIZE, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
+        snprintf(out, UNITS_TEXT_SIZE, "?");
     return out;
 }

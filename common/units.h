@@ -30,4 +30,7 @@ const char *units_format_size(char out[UNITS_TEXT_SIZE], uint64_t bytes);
 /* "850ms", "12.3s", "4m05s", "3h02m". Returns out. */
 const char *units_format_duration(char out[UNITS_TEXT_SIZE], uint64_t ms);
 
+/* "2026-11-21T18:23:02Z", of Unix time. Returns out. */
+const char *units_format_time(char out[UNITS_TEXT_SIZE], int64_t seconds);
+
 #endif

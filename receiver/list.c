@@ -3,6 +3,7 @@
 
 #include "common/json.h"
 #include "common/options.h"
+#include "common/units.h"
 #include "receiver/store.h"
 
 #include <errno.h>
@@ -10,10 +11,9 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { PAGE = 1000, ENTRY_SIZE = 2048, DATE_SIZE = 32 };
+enum { PAGE = 1000, ENTRY_SIZE = 2048 };
 
 struct config {
     bool json, sums;
@@ -67,15 +67,12 @@ static void print_json(const char *id, const char *hex, const char *date,
 static void print_blob(const struct config *config, const struct uuid *id,
                        const struct blob_info *info)
 {
-    char text[UUID_TEXT_SIZE], hex[SHA256_HEX_SIZE] = "-", date[DATE_SIZE];
-    time_t at = (time_t)info->modified_s;
-    struct tm utc;
+    char text[UUID_TEXT_SIZE], hex[SHA256_HEX_SIZE] = "-", date[UNITS_TEXT_SIZE];
 
     uuid_format(text, id);
     if (info->has_digest)
         sha256_to_hex(hex, &info->digest);
-    gmtime_r(&at, &utc);
-    strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%SZ", &utc);
+    units_format_time(date, info->modified_s);
     if (config->json) {
         print_json(text, hex, date, info);
     } else if (config->sums) {

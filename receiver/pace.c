@@ -21,6 +21,9 @@
  * loop waits long to open or close one. */
 enum { LOOKS_PER_WINDOW = 5, BATCH = 64, PEER_SIZE = 64 };
 
+/* The kernel's TCP_CLOSE_WAIT, which its headers keep to themselves. */
+enum { CLOSE_WAIT = 8 };
+
 TAILQ_HEAD(runners, pace_runner);
 
 struct pace {
@@ -48,37 +51,41 @@ static enum pace_phase phase_of(uint64_t at)
     return (enum pace_phase)(at & 7);
 }
 
-/* What the peer has sent, or taken, by the kernel's count. False on a local socket. */
-static bool count_by_kernel(int fd, enum pace_phase phase, uint64_t *bytes)
+/* What one look at a connection shows. */
+struct sight {
+    uint64_t at;
+    enum pace_phase phase;
+    bool known;     /* how far the peer has come */
+    uint64_t moved; /* that */
+    bool left;      /* the peer will send nothing more */
+};
+
+/* Not on a local socket. */
+static void ask_kernel(int fd, struct sight *sight)
 {
     struct tcp_info info = {0};
     socklen_t length = sizeof(info);
 
-    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0)
-        return false;
-    *bytes = phase == PACE_ANSWER ? info.tcpi_bytes_acked : info.tcpi_bytes_received;
-    return true;
+    sight->known = getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0;
+    sight->moved = sight->phase == PACE_ANSWER ? info.tcpi_bytes_acked
+                                               : info.tcpi_bytes_received;
+    sight->left = sight->known && info.tcpi_state == CLOSE_WAIT;
 }
 
-/* How far the peer has come. Between two requests nobody counts but the kernel; a head
- * has to be complete whatever its size. */
-static bool progress(const struct pace_runner *runner, enum pace_phase phase,
-                     uint64_t *moved)
+/* Between two requests nobody counts but the kernel; a head has to be complete whatever
+ * its size. */
+static struct sight look_at(const struct pace_runner *runner)
 {
-    switch (phase) {
-    case PACE_IDLE:
-    case PACE_ANSWER:
-        return count_by_kernel(runner->fd, phase, moved);
-    case PACE_BODY:
-        *moved = atomic_load_explicit(&runner->moved, memory_order_relaxed);
-        return true;
-    case PACE_HEAD:
-        *moved = 0;
-        return true;
-    case PACE_WORK:
-        break;
-    }
-    return false;
+    struct sight sight = {
+        .at = atomic_load_explicit(&runner->at, memory_order_relaxed)};
+
+    sight.phase = phase_of(sight.at);
+    sight.known = sight.phase != PACE_WORK;
+    if (sight.phase == PACE_IDLE || sight.phase == PACE_ANSWER)
+        ask_kernel(runner->fd, &sight);
+    else if (sight.phase == PACE_BODY)
+        sight.moved = atomic_load_explicit(&runner->moved, memory_order_relaxed);
+    return sight;
 }
 
 /* Whether it is our turn: bytes of the peer lie unread, or all of ours were taken. */
@@ -92,36 +99,45 @@ static bool waits_for_us(int fd, enum pace_phase phase)
 }
 
 static bool too_slow_locked(const struct pace *pace, struct pace_runner *runner,
-                            uint64_t now_ns)
+                            const struct sight *sight, uint64_t now_ns)
 {
-    uint64_t at = atomic_load_explicit(&runner->at, memory_order_relaxed);
     uint64_t window_ns = pace->config.window_ms * UINT64_C(1000000);
     uint64_t enough = pace->config.min_rate * pace->config.window_ms / 1000;
-    enum pace_phase phase = phase_of(at);
-    uint64_t moved = 0;
-    bool known = progress(runner, phase, &moved);
-    bool begun = phase != PACE_IDLE || moved != runner->seen.moved;
+    enum pace_phase phase = sight->phase;
+    bool begun = phase != PACE_IDLE || sight->moved != runner->seen.moved;
 
-    if (at != runner->seen.at || !known || !begun) {
-        runner->seen.at = at;
+    if (sight->at != runner->seen.at || !sight->known || !begun) {
+        runner->seen.at = sight->at;
         runner->seen.since_ns = now_ns;
-        runner->seen.moved = moved;
+        runner->seen.moved = sight->moved;
         return false;
     }
     if (now_ns - runner->seen.since_ns < window_ns)
         return false;
     if ((phase == PACE_BODY || phase == PACE_ANSWER) &&
-        moved - runner->seen.moved >= enough)
-        runner->seen.moved = moved;
+        sight->moved - runner->seen.moved >= enough)
+        runner->seen.moved = sight->moved;
     else if (!waits_for_us(runner->fd, phase))
         return true;
     runner->seen.since_ns = now_ns;
     return false;
 }
 
-/* The loop of the connection sees it end, and closes it. What lies in the kernel for a
- * peer that does not read is thrown away with it; a word to one that does not write is
- * not. */
+/* A peer that left between two requests. libmicrohttpd 0.9.75 misses that when it comes
+ * together with a request's last bytes, and would hold the connection until it times
+ * out. Seen twice, so that what was read a moment ago has become a request. */
+static bool has_left_locked(struct pace_runner *runner, const struct sight *sight)
+{
+    bool leaves = sight->phase == PACE_IDLE && sight->left &&
+                  !waits_for_us(runner->fd, PACE_IDLE);
+    bool twice = leaves && runner->seen.leaves && runner->seen.at == sight->at;
+
+    runner->seen.leaves = leaves;
+    return twice;
+}
+
+/* What lies in the kernel for a peer that does not read is thrown away with the
+ * connection; a word to one that does not write is not. */
 static void cut_locked(struct pace *pace, struct pace_runner *runner, struct cut *cut)
 {
     const struct linger reset = {.l_onoff = 1, .l_linger = 0};
@@ -134,13 +150,28 @@ static void cut_locked(struct pace *pace, struct pace_runner *runner, struct cut
     else if (runner->plain)
         (void)!send(runner->fd, pace->config.farewell, pace->config.farewell_length,
                     MSG_NOSIGNAL | MSG_DONTWAIT);
-    shutdown(runner->fd, SHUT_RDWR);
-    runner->seen.since_ns = UINT64_MAX; /* once is enough */
 }
 
-static bool is_cut(const struct pace_runner *runner)
+/* The loop of the connection sees it, and closes it. */
+static void end_locked(struct pace_runner *runner)
 {
-    return runner->seen.since_ns == UINT64_MAX;
+    shutdown(runner->fd, SHUT_RDWR);
+    runner->seen.ended = true;
+}
+
+/* True when it was cut off. */
+static bool look_closer_locked(struct pace *pace, struct pace_runner *runner,
+                               uint64_t now_ns, struct cut *cut)
+{
+    struct sight sight = look_at(runner);
+    bool left = has_left_locked(runner, &sight);
+    bool slow = !left && too_slow_locked(pace, runner, &sight, now_ns);
+
+    if (slow)
+        cut_locked(pace, runner, cut);
+    if (left || slow)
+        end_locked(runner);
+    return slow;
 }
 
 /* Looks at up to BATCH runners of *left. Returns how many were cut. */
@@ -156,8 +187,8 @@ static size_t look_locked(struct pace *pace, size_t *left, struct cut cuts[BATCH
             break;
         TAILQ_REMOVE(&pace->shared.runners, runner, seen.link);
         TAILQ_INSERT_TAIL(&pace->shared.runners, runner, seen.link);
-        if (!is_cut(runner) && too_slow_locked(pace, runner, now_ns))
-            cut_locked(pace, runner, &cuts[n++]);
+        if (!runner->seen.ended && look_closer_locked(pace, runner, now_ns, &cuts[n]))
+            n++;
     }
     return n;
 }
@@ -272,6 +303,7 @@ void pace_enter(struct pace *pace, struct pace_runner *runner)
     atomic_init(&runner->moved, 0);
     runner->seen.at = PACE_IDLE;
     runner->seen.moved = 0;
+    runner->seen.leaves = runner->seen.ended = false;
     runner->seen.since_ns = clock_monotonic_ns();
     pthread_mutex_lock(&pace->shared.lock);
     TAILQ_INSERT_TAIL(&pace->shared.runners, runner, seen.link);

@@ -9,6 +9,8 @@
  * Waiting is not being slow: between two requests, while we work, or while what the
  * peer has sent lies unread with us.
  *
+ * It also ends what a peer has left between two requests.
+ *
  * Shape:   the loop that serves a connection tells its phase and counts its body's
  *          bytes in atomics of the connection's own; nothing is locked for a request.
  * Owner:   a runner lives in the caller's storage from pace_enter to pace_leave, which
@@ -53,6 +55,7 @@ struct pace_runner {
     struct {                    /* pace's own, under its lock */
         TAILQ_ENTRY(pace_runner) link;
         uint64_t at, since_ns, moved;
+        bool leaves, ended;
     } seen;
 };
 

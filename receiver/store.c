@@ -11,8 +11,8 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -188,25 +188,51 @@ enum status store_create_file(struct store *store, struct durable_file **out,
     return durable_file_create(out, store->root, err);
 }
 
-/* The name is resolved from the store's directory, which spares opening the shard; the
- * first blob of an hour makes its shard on the way. */
+/* A symlink that somebody put into the store leads nowhere, and a FIFO holds nobody up.
+ */
+static int open_beneath(const struct store *store, const char *path, int flags)
+{
+    const struct open_how how = {
+        .flags = (uint64_t)(flags | O_NOFOLLOW | O_CLOEXEC),
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
+    };
+    long fd = syscall(SYS_openat2, store->root, path, &how, sizeof(how));
+
+    if (fd < 0 && errno == ENOSYS)
+        return openat(store->root, path, flags | O_NOFOLLOW | O_CLOEXEC);
+    return (int)fd;
+}
+
+/* The first blob of an hour makes its shard. */
+static enum status open_shard(struct store *store, const struct store_shard *shard,
+                              int flags, int *out, struct error *err)
+{
+    int fd = open_beneath(store, shard->path, flags | O_DIRECTORY);
+
+    if (fd < 0 && errno == ENOENT) {
+        if (mkdirat(store->root, shard->path, DIRECTORY_MODE) != 0 && errno != EEXIST)
+            return error_sys(err, errno, "create shard '%s'", shard->path);
+        fd = open_beneath(store, shard->path, flags | O_DIRECTORY);
+    }
+    if (fd < 0)
+        return error_sys(err, errno, "open shard '%s'", shard->path);
+    *out = fd;
+    return ST_OK;
+}
+
 enum status store_publish(struct store *store, struct durable_file **file,
                           const struct uuid *id, struct error *err)
 {
-    struct blob_path path = path_of(id);
-    struct error first;
+    struct store_shard shard = store_shard_of(id);
+    char name[BLOB_FILE_NAME_SIZE];
     enum status st;
+    int fd = -1;
 
-    st = durable_file_publish(file, store->root, path.text, &first);
-    if (st != ST_OK && first.sys == ENOENT) {
-        struct store_shard shard = store_shard_of(id);
-
-        if (mkdirat(store->root, shard.path, DIRECTORY_MODE) != 0 && errno != EEXIST)
-            return error_sys(err, errno, "create shard '%s'", shard.path);
-        return durable_file_publish(file, store->root, path.text, err);
-    }
+    st = open_shard(store, &shard, O_PATH, &fd, err);
     if (st != ST_OK)
-        *err = first;
+        return st;
+    st = durable_file_publish(file, fd, blob_file_name(name, id), err);
+    close(fd);
     return st;
 }
 
@@ -254,7 +280,7 @@ enum status store_sync_shard(struct store *store, const struct store_shard *shar
     enum status st;
     int fd;
 
-    fd = openat(store->root, shard->path, O_RDONLY | DIRECTORY_FLAGS);
+    fd = open_beneath(store, shard->path, O_RDONLY | O_DIRECTORY);
     if (fd < 0)
         return error_sys(err, errno, "open shard '%s'", shard->path);
     st = durable_directory_sync(fd, err);
@@ -266,20 +292,6 @@ enum status store_sync_shard(struct store *store, const struct store_shard *shar
     return st;
 }
 
-/* A symlink that somebody put into the store leads nowhere, and a FIFO holds nobody up. */
-static int open_beneath(int root, const char *path)
-{
-    const struct open_how how = {
-        .flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
-        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
-    };
-    long fd = syscall(SYS_openat2, root, path, &how, sizeof(how));
-
-    if (fd < 0 && errno == ENOSYS)
-        return openat(root, path, (int)how.flags);
-    return (int)fd;
-}
-
 enum status store_find(struct store *store, const struct uuid *id, int *fd,
                        struct blob_info *info, struct error *err)
 {
@@ -287,7 +299,7 @@ enum status store_find(struct store *store, const struct uuid *id, int *fd,
     enum status st;
     int opened;
 
-    opened = open_beneath(store->root, path.text);
+    opened = open_beneath(store, path.text, O_RDONLY | O_NONBLOCK);
     if (opened < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
         return ST_END;
     if (opened < 0)

@@ -347,6 +347,8 @@ static enum status attempt_and_count(struct parcel *parcel, struct error *err)
     st = attempt(parcel, err);
     if (st == ST_CORRUPT && parcel->injection.active)
         atomic_fetch_add(&report->undetected, 1);
+    if (parcel->mismatch)
+        atomic_fetch_add(&report->rejected, 1);
     if (parcel->mismatch && parcel->injection.active)
         atomic_fetch_add(&report->injected, 1);
     if (!parcel->mismatch || parcel->injection.active)

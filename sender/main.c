@@ -15,10 +15,13 @@
 #include "common/clock.h"
 #include "common/exchange.h"
 #include "common/log.h"
+#include "common/notify.h"
 #include "common/options.h"
 #include "common/progress.h"
 #include "common/signals.h"
+#include "sender/metrics.h"
 #include "sender/report.h"
+#include "sender/spool_verbs.h"
 #include "sender/stream.h"
 #include "sender/stream_config.h"
 #include "sender/upload/upload.h"
@@ -154,20 +157,52 @@ static int conclude(const struct report *report, const struct stream_config *con
     return generated_all && report_is_complete(report) ? EXIT_SUCCESS : EXIT_INCOMPLETE;
 }
 
+static enum status serve_metrics(struct metrics **out,
+                                 const struct stream_config *config,
+                                 const struct report *report, struct error *err)
+{
+    enum status st;
+
+    if (!config->metrics_address)
+        return ST_OK;
+    st = metrics_start(out, config->metrics_address, report, config->spool_dir, err);
+    if (st == ST_OK)
+        log_event(LOG_INFO, "metrics",
+                  LOG_FIELDS(log_text("address", config->metrics_address),
+                             log_number("port", metrics_port(*out))),
+                  "Metrics on port %u of %s", metrics_port(*out),
+                  config->metrics_address);
+    return st;
+}
+
 static int run(const struct stream_config *config, int signal_fd)
 {
     static struct report report; /* a histogram is too much for a stack */
+    struct metrics *metrics = NULL;
     struct stream *stream = NULL;
+    struct notify notify;
     struct error err;
-    bool generated_all;
+    bool generated_all, misused;
+    enum status st;
 
+    notify_open(&notify);
     report.start_ns = clock_monotonic_ns();
-    if (stream_start(&stream, config, &report, &err) != ST_OK) {
+    st = serve_metrics(&metrics, config, &report, &err);
+    misused = st == ST_INVALID;
+    if (st == ST_OK)
+        st = stream_start(&stream, config, &report, &err);
+    if (st != ST_OK) {
         log_event(LOG_ERROR, "failed", NULL, "%s", err.text);
-        return EXIT_INCOMPLETE;
+        metrics_stop(&metrics);
+        notify_close(&notify);
+        return misused ? EXIT_USAGE : EXIT_INCOMPLETE;
     }
+    notify_ready(&notify, "Sending to %s", config->target);
     wait_until_finished(stream, signal_fd, config, &report);
+    notify_stopping(&notify, "Reconciling");
     generated_all = stream_stop(&stream);
+    metrics_stop(&metrics);
+    notify_close(&notify);
     report.end_ns = clock_monotonic_ns();
     return conclude(&report, config, generated_all);
 }
@@ -208,6 +243,7 @@ static const struct verb {
     int (*run)(int argc, char **argv); /* argv[0] is the verb or the program */
 } verbs[] = {
     {"stream", stream_main}, /* the default */
+    {"spool", spool_main},
     {"upload", upload_main},
 };
 

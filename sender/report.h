@@ -22,6 +22,7 @@ struct report { /* zero-initialise */
     atomic_uint_fast64_t delivered, dead, left;
     atomic_uint_fast64_t lost;       /* their file vanished from the spool */
     atomic_uint_fast64_t retried;    /* attempts after a blob's first */
+    atomic_uint_fast64_t rejected;   /* attempts refused for their digest */
     atomic_uint_fast64_t injected;   /* damaged attempts that the receiver rejected */
     atomic_uint_fast64_t undetected; /* damaged attempts that it stored: its error */
     atomic_uint_fast64_t bytes;      /* delivered */

@@ -175,6 +175,12 @@ static const struct option_spec specs[] = {
      .min = 0,
      .max = 100,
      .help = "damage a copy in this share of attempts, to see it refused and resent"},
+    {.name = "metrics-address",
+     .type = OPTION_TEXT,
+     .offset = AT(metrics_address),
+     .value_name = "HOST:PORT",
+     .help = "serve /metrics for Prometheus, and /healthz; port 0 picks a free one, "
+             "which the log names"},
     {.name = "log-file",
      .letter = 'f',
      .type = OPTION_TEXT,

@@ -174,8 +174,8 @@ static enum answer_kind judge_unsatisfiable(const struct answer *answer,
 {
     bool told = answer->has_range && !answer->range.satisfied;
 
-    if (question->known == NULL)
-        return told && answer->range.total == 0 ? ANSWER_EMPTY : ANSWER_UNRANGED;
+    if (question->known == NULL) /* empty, perhaps: a 200 will say so, and its digest */
+        return ANSWER_UNRANGED;
     if (told && answer->range.total != question->total)
         return changed(answer, question, err);
     error_set(err, ST_AGAIN, "the server refused a range of the file (416)");

@@ -47,7 +47,7 @@ struct question {
 enum answer_kind {
     ANSWER_PART,      /* 206, the right one; range and total are known */
     ANSWER_WHOLE,     /* 200: all of it, of known length or not */
-    ANSWER_EMPTY,     /* the file has no bytes */
+    ANSWER_EMPTY,     /* 200: the file has no bytes */
     ANSWER_UNRANGED,  /* ranges do not work here: ask for all of it */
     ANSWER_UNCHANGED, /* 200 to a range, of the version that is known */
     ANSWER_CHANGED,   /* another version of the file */

@@ -214,6 +214,17 @@ def test_health_is_open(start_receiver, tokens, path):
     assert curl(receiver.url + path, headers=[bearer(STRANGER)]).status == 200
 
 
+def test_metrics_are_for_readers(start_receiver, tokens):
+    receiver = start_receiver("--token-file", tokens)
+    url = f"{receiver.url}/metrics"
+    assert curl(url).status == 401
+    assert curl(url, headers=[bearer(WRITER)]).status == 403
+    metrics = curl(url, headers=[bearer(READER)])
+    assert metrics.status == 200
+    for secret in (WRITER, READER):
+        assert secret.encode() not in metrics.body
+
+
 @pytest.mark.parametrize("path", ["/", "/blobs/x", "/nothing", "/healthz/", "//blobs"])
 def test_strangers_are_not_told_what_is_there(start_receiver, tokens, path):
     receiver = start_receiver("--token-file", tokens)

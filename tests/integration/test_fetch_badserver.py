@@ -289,7 +289,7 @@ def test_416_to_every_range_means_one_stream(directory):
     assert_fetched(outcome, directory, FILE)
 
 
-def test_empty_file_by_416(directory):
+def test_empty_file_is_no_range(directory):
     with BadServer(b"") as server:
         outcome = fetch(directory, server.url)
     assert_fetched(outcome, directory, b"")

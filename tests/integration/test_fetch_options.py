@@ -188,18 +188,18 @@ def test_refused_connection_is_an_error(directory):
 
 
 def test_unwritable_directory_is_an_error(server, directory):
+    directory.chmod(0o500)
     if os.geteuid() == 0:
         subprocess.run(["chattr", "+i", directory], check=False)
-    directory.chmod(0o500)
     try:
         outcome = fetch(directory, server.url)
         if (directory / "file.bin").exists():
             pytest.skip("nothing is unwritable here")
         assert_failed(outcome, directory, CANNOT_WRITE)
     finally:
-        directory.chmod(0o700)
         if os.geteuid() == 0:
             subprocess.run(["chattr", "-i", directory], check=False)
+        directory.chmod(0o700)
 
 
 def test_full_disk_is_an_error(workspace):

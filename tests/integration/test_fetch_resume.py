@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Fetches that end early and are run again: nothing is lost, little is fetched twice."""
 
+import hashlib
 import os
 import random
 import re
@@ -158,8 +159,6 @@ def test_damaged_leftovers_are_not_believed(interrupted, directory, damage):
 
 def test_state_of_another_boot_counts_only_what_was_synced(interrupted, directory):
     """The state is rewritten as if the machine had lost its page cache."""
-    import hashlib
-
     state = directory / "file.bin.part.state"
     lines = state.read_text().splitlines()[:-1]
     lines = ["boot other" if line.startswith("boot ") else line for line in lines]

@@ -2,6 +2,7 @@
 """Files from the servers that people use: the same bytes, each."""
 
 import os
+import threading
 
 import pytest
 
@@ -48,16 +49,13 @@ def test_file_that_is_replaced_midway_is_never_mixed(server, directory):
     old, new = content(20 * MIB), content(20 * MIB, seed=2)
     (root / "file.bin").write_bytes(old)
     os.utime(root / "file.bin", (1_600_000_000, 1_600_000_000))
-    limited = ["--limit-rate", "40MiB", url + "/file.bin"]
-    from threading import Timer
-
     def replace():
         (root / "new").write_bytes(new)
         os.replace(root / "new", root / "file.bin")
 
-    timer = Timer(0.2, replace)
+    timer = threading.Timer(0.2, replace)
     timer.start()
-    outcome = fetch(directory, *limited)
+    outcome = fetch(directory, "--limit-rate", "40MiB", url + "/file.bin")
     timer.join()
     assert outcome.status == OK, outcome
     assert (directory / "file.bin").read_bytes() in (old, new)
@@ -83,7 +81,7 @@ def test_missing_file_is_an_error(server, directory):
 @pytest.mark.parametrize("size", [0, 2, 20 * MIB])
 def test_blob_of_our_own_receiver_is_verified_end_to_end(receiver, directory, size):
     data = content(size)
-    blob = ids.uuid7() if hasattr(ids, "uuid7") else ids.new()
+    blob = ids.v7()
     assert client.put(receiver, blob, data, repr_digest(data)).status == 201
     outcome = fetch(directory, "-o", "file.bin", f"{receiver.url}/blobs/{blob}")
     assert_fetched(outcome, directory, data)

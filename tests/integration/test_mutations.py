@@ -18,7 +18,7 @@ from helpers.digests import repr_digest
 from helpers.wait import scaled, until
 
 COUNT = 100_000 if os.environ.get("BLOBSTREAM_SLOW") == "1" else scaled(5000, 1000)
-THREADS = 8
+THREADS = 32
 SEED = os.environ.get("BLOBSTREAM_TEST_SEED") or str(
     random.SystemRandom().getrandbits(32)
 )
@@ -177,7 +177,7 @@ def test_mutated_requests(start_receiver):
         "--durability",
         "relaxed",
         "--min-rate-window",
-        "2s",
+        "100ms",
     )
     valid = requests()
     for data in valid:

@@ -266,7 +266,10 @@ class TestOrder:
         put(receiver, blob_id)
         assert receiver.stop(signal.SIGTERM) == 0
         until(
-            lambda: f"{receiver.pid} +++ exited" in output.read_text(), "strace to end"
+            lambda: re.search(  # strace pads short pids
+                rf"^{receiver.pid} +\+\+\+ exited", output.read_text(), re.MULTILINE
+            ),
+            "strace to end",
         )
         return receiver.dir / ids.shard_of(blob_id), self.calls(output.read_text())
 

@@ -63,7 +63,7 @@ static const struct {
     {200, "Transfer-Encoding: chunked\n", NULL, ANSWER_WHOLE},
     {200, STRONG "Content-Length: 1000\n", STRONG, ANSWER_UNCHANGED},
     {200, "Content-Length: 0\n", NULL, ANSWER_EMPTY},
-    {416, "Content-Range: bytes */0\n", NULL, ANSWER_EMPTY},
+    {416, "Content-Range: bytes */0\n", NULL, ANSWER_UNRANGED},
     /* refused */
     {206, PART STRONG "Content-Encoding: gzip\n", NULL, ANSWER_REFUSED},
     {200, "Content-Encoding: gzip\n", NULL, ANSWER_REFUSED},

@@ -214,6 +214,29 @@ START_TEST(many_small_requests_are_not_slow)
 }
 END_TEST
 
+START_TEST(a_peer_that_left_between_requests_is_let_go)
+{
+    char byte;
+
+    start(MIN_RATE);
+    shutdown(peer, SHUT_WR);
+
+    ck_assert_int_eq(recv(peer, &byte, 1, 0), 0);
+    ck_assert_uint_eq(pace_cuts(pace), 0);
+}
+END_TEST
+
+START_TEST(a_peer_that_left_with_a_request_unread_gets_its_answer)
+{
+    start(MIN_RATE);
+    (void)!send(peer, "x", 1, MSG_NOSIGNAL);
+    shutdown(peer, SHUT_WR);
+
+    poll(NULL, 0, 5 * WINDOW_MS);
+    ck_assert_int_eq(send(runner.fd, "y", 1, MSG_NOSIGNAL), 1);
+}
+END_TEST
+
 START_TEST(without_a_rate_nobody_is_cut)
 {
     start(0);
@@ -263,6 +286,8 @@ int main(void)
     tcase_add_test(tests, an_answer_that_nobody_reads_is_cut);
     tcase_add_test(tests, an_answer_we_have_not_produced_is_our_delay);
     tcase_add_test(tests, many_small_requests_are_not_slow);
+    tcase_add_test(tests, a_peer_that_left_between_requests_is_let_go);
+    tcase_add_test(tests, a_peer_that_left_with_a_request_unread_gets_its_answer);
     tcase_add_test(tests, without_a_rate_nobody_is_cut);
     tcase_add_test(tests, one_of_many_is_cut_and_the_others_stay);
     suite_add_tcase(suite, tests);

@@ -49,7 +49,7 @@ def apache(root, state, port):
     modules = "/usr/lib/apache2/modules"
     load = "".join(
         f"LoadModule {name}_module {modules}/mod_{name}.so\n"
-        for name in ("mpm_event", "authz_core", "dir", "mime", "unixd")
+        for name in ("mpm_event", "authz_core", "mime")
     )
     account = "User www-data\nGroup www-data\n" if os.geteuid() == 0 else ""
     (state / "apache.conf").write_text(
@@ -65,6 +65,7 @@ def lighttpd(root, state, port):
     (state / "lighttpd.conf").write_text(
         f'server.document-root = "{root}"\nserver.bind = "127.0.0.1"\n'
         f"server.port = {port}\n"
+        'mimetype.assign = ("" => "application/octet-stream")\n'  # else no ETag
         f'server.errorlog = "{state}/error.log"\n'
     )
     return [program("lighttpd"), "-D", "-f", state / "lighttpd.conf"]
