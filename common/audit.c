@@ -16,17 +16,26 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { READ_BYTES = 256 * 1024, PROGRESS_MS = 250 };
+enum { READ_BYTES = 256 * 1024, READ_BYTES_MIN = 512, PROGRESS_MS = 250 };
 
 struct audit {
     struct sha256 *sha;
     struct bandwidth bandwidth;
     struct latch stop;
     int signals;
+    size_t step; /* bytes at a time */
     uint64_t started_ns, painted_ns;
     uint64_t verified, corrupt, unreadable, without_digest, bytes;
     char buffer[READ_BYTES];
 };
+
+/* A quarter of a second's worth: between two steps we notice signals. */
+static size_t step_of(uint64_t max_rate)
+{
+    if (max_rate == 0 || max_rate / 4 > READ_BYTES)
+        return READ_BYTES;
+    return max_rate / 4 > READ_BYTES_MIN ? (size_t)max_rate / 4 : READ_BYTES_MIN;
+}
 
 enum status audit_create(struct audit **out, uint64_t max_rate, struct error *err)
 {
@@ -36,6 +45,7 @@ enum status audit_create(struct audit **out, uint64_t max_rate, struct error *er
     if (!audit)
         return error_sys(err, ENOMEM, "verify");
     audit->signals = -1;
+    audit->step = step_of(max_rate);
     audit->started_ns = clock_monotonic_ns();
     latch_init(&audit->stop);
     bandwidth_init(&audit->bandwidth, max_rate, &audit->stop);
@@ -98,7 +108,7 @@ static enum status hash_file(struct audit *audit, int fd, struct sha256_digest *
 
     (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
     sha256_start(audit->sha);
-    while ((n = pread(fd, audit->buffer, READ_BYTES, offset)) != 0) {
+    while ((n = pread(fd, audit->buffer, audit->step, offset)) != 0) {
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)

@@ -79,6 +79,7 @@ static void tell(const struct notify *notify, const char *message)
     while (n < 0 && errno == EINTR);
 }
 
+PRINTF_LIKE(3, 0)
 static void tell_with_status(const struct notify *notify, const char *state,
                              const char *status, va_list args)
 {

@@ -154,9 +154,8 @@ static bool open_file(struct ingest *ingest, struct store *store,
 }
 
 enum ingest_next ingest_begin(struct ingest **out, struct store *store,
-                              struct space *space,
-                              const struct ingest_rules *rules, const struct uuid *name,
-                              struct request *request)
+                              struct space *space, const struct ingest_rules *rules,
+                              const struct uuid *name, struct request *request)
 {
     struct ingest *ingest = calloc(1, sizeof(*ingest));
     bool fresh_id = !name && !request_header(request, "Idempotency-Key");

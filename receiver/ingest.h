@@ -45,9 +45,8 @@ struct ingest;
 /* name: the id in the path of a PUT; NULL for POST. Room for a body of known length is
  * set aside before it is welcome. */
 enum ingest_next ingest_begin(struct ingest **out, struct store *store,
-                              struct space *space,
-                              const struct ingest_rules *rules, const struct uuid *name,
-                              struct request *request);
+                              struct space *space, const struct ingest_rules *rules,
+                              const struct uuid *name, struct request *request);
 
 /* False when the upload failed: request->reply is set, the rest may be discarded. */
 bool ingest_body(struct ingest *ingest, struct request *request, const void *bytes,

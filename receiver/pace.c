@@ -31,8 +31,7 @@ struct pace {
     struct crew *crew;         /* one thread; NULL when nobody is too slow */
     atomic_uint_fast64_t cuts;
     struct {
-        pthread_mutex_t
-            lock; /* guards everything in here, and what runners have seen */
+        pthread_mutex_t lock; /* guards everything in here, and runners' `seen` */
         pthread_cond_t changed;
         struct runners runners; /* the next one to look at comes first */
         size_t count;

@@ -7,11 +7,13 @@ set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-usage: scripts/setup.sh [build|test|bench|ci|all]...
+usage: scripts/setup.sh [build|test|stores|bench|ci|all]...
 
 Installs with apt-get what is missing for:
   build   blob-receiver and blob-sender (the default; all that run.sh needs)
   test    build, and scripts/test.sh
+  stores  test, and the object stores and their clients for the tests of uploads and
+          scripts/bench/upload.sh (120 MB; memcached's package may start it)
   bench   build, and scripts/bench/ingest.sh (brings nginx, whose package may start a
           web server on port 80)
   ci      test, and .ci/run: clang, linters, sanitizers, fuzzing
@@ -20,8 +22,10 @@ TEXT
 }
 
 build=(gcc libc6-dev meson ninja-build pkg-config libmicrohttpd-dev libcurl4-openssl-dev
-  libsodium-dev libssl-dev libgnutls28-dev)
+  libsodium-dev libssl-dev libgnutls28-dev libexpat1-dev)
 test=(check python3-pytest curl attr strace e2fsprogs util-linux)
+stores=(radosgw ceph-mon ceph-osd swift-proxy swift-account swift-container swift-object
+  memcached rclone s3cmd awscli)
 bench=(nginx)
 ci=(clang clang-format clang-tidy cppcheck shellcheck)
 
@@ -77,15 +81,16 @@ for group in "${@:-build}"; do
   case $group in
     build) wanted+=("${build[@]}") ;;
     test) wanted+=("${build[@]}" "${test[@]}") ;;
+    stores) wanted+=("${build[@]}" "${test[@]}" "${stores[@]}") ;;
     bench) wanted+=("${build[@]}" "${bench[@]}") ;;
     ci) wanted+=("${build[@]}" "${test[@]}" "${ci[@]}") ;;
-    all) wanted+=("${build[@]}" "${test[@]}" "${bench[@]}" "${ci[@]}") ;;
+    all) wanted+=("${build[@]}" "${test[@]}" "${stores[@]}" "${bench[@]}" "${ci[@]}") ;;
     -h | --help)
       usage
       exit 0
       ;;
     *)
-      echo "setup.sh: '$group' is not one of build, test, bench, ci, all" >&2
+      echo "setup.sh: '$group' is not one of build, test, stores, bench, ci, all" >&2
       exit 2
       ;;
   esac

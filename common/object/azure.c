@@ -60,6 +60,18 @@ static enum status aim(struct azure_store *store, const char *container,
     return ST_OK;
 }
 
+/* What Azure would store under another name, without a word. */
+static const char *azure_objection(const char *key)
+{
+    size_t n = strlen(key);
+
+    if (strchr(key, '\\'))
+        return "Azure takes a backslash for a slash";
+    if (strstr(key, "./") || key[n - 1] == '.')
+        return "Azure drops a dot at the end of a name";
+    return NULL;
+}
+
 static enum status azure_open(struct object_store **out,
                               const struct object_location *where,
                               const struct object_options *options, struct error *err)
@@ -295,9 +307,9 @@ static enum status azure_prepare(struct object_session *base, bool create,
         if (!create)
             return ST_END;
         st = azure_call(session, &make, &response, err);
-    } else if (st == ST_REFUSED &&
-               strcmp(base->answer.code, "AuthorizationFailure") == 0) {
-        st = ST_OK; /* a token good for objects only: the first upload will tell */
+    } else if (st == ST_REFUSED && store_of(base)->settings.key_length == 0 &&
+               strncmp(base->answer.code, "Authorization", 13) == 0) {
+        st = ST_OK; /* a token good for blobs only: the first upload will tell */
     }
     if (st == ST_OK && !allow_public && !open)
         st = is_open_to_strangers(session, &open, err);
@@ -419,6 +431,7 @@ const struct object_store_ops object_store_azure = {
     .title = "container",
     .open = azure_open,
     .destroy = azure_destroy,
+    .objection = azure_objection,
     .session_open = azure_session_open,
     .session_close = azure_session_close,
     .prepare = azure_prepare,

@@ -78,6 +78,11 @@ void object_store_destroy(struct object_store **store)
     *store = NULL;
 }
 
+const char *object_store_objection(const struct object_store *store, const char *key)
+{
+    return store->ops->objection ? store->ops->objection(key) : NULL;
+}
+
 enum status object_session_open(struct object_store *store, struct object_session **out,
                                 struct error *err)
 {

@@ -112,6 +112,7 @@ struct object_store_ops {
     enum status (*open)(struct object_store **out, const struct object_location *where,
                         const struct object_options *options, struct error *err);
     void (*destroy)(struct object_store *store);
+    const char *(*objection)(const char *key); /* NULL: any key is stored as it is */
     enum status (*session_open)(struct object_store *store, struct object_session **out,
                                 struct error *err);
     void (*session_close)(struct object_session *session);
@@ -155,6 +156,9 @@ enum status object_store_open(struct object_store **out,
                               const struct object_options *options,
                               struct error *err) MUST_CHECK;
 void object_store_destroy(struct object_store **store);
+
+/* A clause why the store would not keep this key as it is; NULL: it would. */
+const char *object_store_objection(const struct object_store *store, const char *key);
 
 enum status object_session_open(struct object_store *store, struct object_session **out,
                                 struct error *err) MUST_CHECK;

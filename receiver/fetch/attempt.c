@@ -139,12 +139,19 @@ enum transfer_end attempt_run(struct run *run, struct error *err)
     return end;
 }
 
-void attempt_release(struct run *run)
+void attempt_stop_hashing(struct run *run)
 {
     struct hashes unused;
     struct error err;
 
-    if (run->hasher != NULL && hasher_stop(&run->hasher, &unused, &err) != ST_OK)
-        run->hasher = NULL;
+    if (run->hasher == NULL)
+        return;
+    pieces_abandon(transfer_pieces(run->transfer));
+    (void)!hasher_stop(&run->hasher, &unused, &err);
+}
+
+void attempt_release(struct run *run)
+{
+    attempt_stop_hashing(run);
     transfer_destroy(&run->transfer);
 }

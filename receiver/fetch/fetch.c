@@ -128,7 +128,7 @@ int fetch_main(int argc, char **argv)
     if (st == ST_END)
         return EXIT_SUCCESS;
     if (st != ST_OK) {
-        fprintf(stderr, "blob-receiver fetch: %s\n", err.text);
+        fprintf(stderr, "blob-receiver: %s\n", err.text);
         return st == ST_INVALID ? EXIT_USAGE : EXIT_INCOMPLETE;
     }
     log_close();

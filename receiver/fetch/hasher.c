@@ -2,6 +2,7 @@
 #include "receiver/fetch/hasher.h"
 
 #include "common/crew.h"
+#include "common/latch.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -9,11 +10,13 @@
 enum {
     SLICE_BYTES = 256 * 1024, /* stays in the second-level cache */
     WRITE_BACK_BYTES = 8 * 1024 * 1024,
+    BATCH_BYTES = 16 * 1024 * 1024, /* between two looks at whether to go on */
 };
 
 struct hasher {
     struct hasher_config config;
     struct crew *crew;
+    struct latch finished;
     struct sha256 *sha;
     struct md5 md5;
     uint64_t hashed, written_back;
@@ -47,18 +50,24 @@ static enum status hash_until(struct hasher *h, uint64_t frontier)
 static void follow(void *context, unsigned index)
 {
     struct hasher *h = context;
-    bool last = false;
+    bool done = false;
 
     (void)index;
-    while (h->st == ST_OK && !last) {
-        uint64_t frontier = pieces_wait_frontier(h->config.pieces, h->hashed,
-                                                 SLICE_BYTES, &last);
+    while (h->st == ST_OK && !done) {
+        bool last;
+        uint64_t until = pieces_wait_frontier(h->config.pieces, h->hashed, SLICE_BYTES,
+                                              &last);
 
-        if (last && !pieces_complete(h->config.pieces))
+        if (pieces_abandoned(h->config.pieces)) {
             h->st = error_set(&h->err, ST_CLOSED, "abandoned");
-        else
-            h->st = hash_until(h, frontier);
+            break;
+        }
+        done = last && until - h->hashed <= BATCH_BYTES;
+        if (until - h->hashed > BATCH_BYTES)
+            until = h->hashed + BATCH_BYTES;
+        h->st = hash_until(h, until);
     }
+    latch_set(&h->finished);
 }
 
 enum status hasher_start(struct hasher **out, const struct hasher_config *config,
@@ -71,16 +80,23 @@ enum status hasher_start(struct hasher **out, const struct hasher_config *config
         return error_sys(err, ENOMEM, "start hashing");
     h->config = *config;
     md5_init(&h->md5);
+    latch_init(&h->finished);
     st = sha256_create(&h->sha, err);
     if (st == ST_OK)
         st = crew_start(&h->crew, "hash", 1, follow, h, err);
     if (st != ST_OK) {
         sha256_destroy(&h->sha);
+        latch_release(&h->finished);
         free(h);
         return st;
     }
     *out = h;
     return ST_OK;
+}
+
+bool hasher_wait(struct hasher *h, uint64_t ms)
+{
+    return latch_wait(&h->finished, ms);
 }
 
 enum status hasher_stop(struct hasher **hasher, struct hashes *out, struct error *err)
@@ -98,6 +114,7 @@ enum status hasher_stop(struct hasher **hasher, struct hashes *out, struct error
             md5_finish(&h->md5, out->md5);
     }
     sha256_destroy(&h->sha);
+    latch_release(&h->finished);
     free(h);
     *hasher = NULL;
     return st;

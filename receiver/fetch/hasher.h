@@ -32,6 +32,9 @@ struct hashes {
 enum status hasher_start(struct hasher **out, const struct hasher_config *config,
                          struct error *err) MUST_CHECK;
 
+/* Waits up to ms; true when stop would not have to wait. */
+bool hasher_wait(struct hasher *hasher, uint64_t ms);
+
 /* Waits until all is hashed, or the pieces are abandoned: then ST_CLOSED. */
 enum status hasher_stop(struct hasher **hasher, struct hashes *out,
                         struct error *err) MUST_CHECK;

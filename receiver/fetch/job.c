@@ -15,6 +15,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+enum { TICK_MS = 100 };
+
 static const struct retry_policy between_streams = {
     .base_ms = 250, .cap_ms = 30 * 1000, .max_attempts = 1};
 
@@ -187,7 +189,8 @@ static enum status get_all(struct run *run, struct error *err)
             return ST_OK;
         case TRANSFER_CHANGED:
             attempt_release(run);
-            st = after_change(run, ++changes, err);
+            changes += run->resume ? 0 : 1; /* since an earlier run: no wonder */
+            st = after_change(run, changes, err);
             break;
         case TRANSFER_UNRANGED:
             attempt_release(run);
@@ -236,6 +239,10 @@ static enum status publish(struct run *run, struct error *err)
 
     if (config->remote_time && run->result->facts.modified_s >= 0)
         st = part_set_time(&run->part, run->result->facts.modified_s, err);
+    if (st == ST_OK && run_is_durable(run)) {
+        st = part_sync(&run->part, err);
+        run->sync_failed = st != ST_OK;
+    }
     if (st == ST_OK)
         st = part_publish(&run->part, flags, err);
     if (st == ST_OK)
@@ -246,8 +253,12 @@ static enum status publish(struct run *run, struct error *err)
 static enum status verify_and_publish(struct run *run, struct error *err)
 {
     struct hashes hashes;
-    enum status st = hasher_stop(&run->hasher, &hashes, err);
+    enum status st;
 
+    while (!hasher_wait(run->hasher, TICK_MS)) /* a resumed file is read again */
+        if (run_is_interrupted(run))
+            return error_set(err, ST_CLOSED, "interrupted");
+    st = hasher_stop(&run->hasher, &hashes, err);
     if (st != ST_OK)
         return st;
     run->result->bytes = pieces_end(transfer_pieces(run->transfer));
@@ -256,12 +267,12 @@ static enum status verify_and_publish(struct run *run, struct error *err)
     return st == ST_OK ? publish(run, err) : st;
 }
 
-static void give_up_bytes(struct run *run)
+static void give_up_bytes(struct run *run, bool bad)
 {
     struct error err;
 
     state_remove(run->part.dir_fd, run->part.name);
-    if (run->job->config->keep_bad && part_keep_bad(&run->part, &err) == ST_OK)
+    if (bad && run->job->config->keep_bad && part_keep_bad(&run->part, &err) == ST_OK)
         log_event(LOG_WARN, "kept_bad", LOG_FIELDS(log_text("file", run->job->name)),
                   "%s: kept as '%s.bad'", run->job->name, run->job->name);
     else
@@ -271,27 +282,25 @@ static void give_up_bytes(struct run *run)
 /* What a failed run leaves: all that the next one can go on with, and nothing else. */
 static void leave(struct run *run, const struct error *why)
 {
-    struct checkpoint *checkpoint = run->transfer != NULL
-                                        ? transfer_checkpoint(run->transfer)
-                                        : NULL;
-    struct error err = {.status = ST_OK};
+    bool bad = why->status == ST_CORRUPT && run->result->bytes > 0;
+    struct checkpoint *checkpoint = NULL;
+    struct error err;
+    enum status st = ST_OK;
 
     if (run->part.fd < 0)
         return;
-    if (why->status == ST_CORRUPT || run->sync_failed) {
-        give_up_bytes(run);
-    } else if (checkpoint == NULL && !run->resume) {
-        part_discard(&run->part);
-    } else if (checkpoint != NULL) {
-        enum status st = run_is_durable(run) ? checkpoint_sync(checkpoint, &err)
-                                             : checkpoint_save(checkpoint, &err);
-
-        if (st != ST_OK)
-            log_event(
-                LOG_WARN, "not_resumable",
-                LOG_FIELDS(log_text("file", run->job->name), log_text("why", err.text)),
-                "%s: %s", run->job->name, err.text);
-    }
+    if (run->transfer != NULL)
+        checkpoint = transfer_checkpoint(run->transfer);
+    if (why->status == ST_CORRUPT || why->sys == EEXIST || run->sync_failed)
+        st = ST_CORRUPT;
+    else if (checkpoint == NULL)
+        st = run->resume ? ST_OK : ST_END;
+    else if (run_is_durable(run))
+        st = checkpoint_sync(checkpoint, &err);
+    else
+        st = checkpoint_save(checkpoint, &err);
+    if (st != ST_OK)
+        give_up_bytes(run, bad);
 }
 
 static bool is_there_already(const struct job *job, struct job_result *result,
@@ -328,6 +337,7 @@ enum status job_run(const struct job *job, struct job_result *result, struct err
     if (st == ST_OK)
         st = verify_and_publish(&run, err);
     progress_hide();
+    attempt_stop_hashing(&run);
     if (st != ST_OK)
         leave(&run, err);
     attempt_release(&run);

@@ -30,4 +30,7 @@ bool run_is_interrupted(const struct run *run);
 enum transfer_end attempt_run(struct run *run, struct error *err);
 void attempt_release(struct run *run);
 
+/* Nothing reads the part file after this. */
+void attempt_stop_hashing(struct run *run);
+
 #endif

@@ -148,7 +148,7 @@ void part_start_writeback(const struct part *part, uint64_t offset, uint64_t n)
 
 enum status part_sync(const struct part *part, struct error *err)
 {
-    if (fdatasync(part->fd) != 0)
+    if (fsync(part->fd) != 0)
         return error_sys(err, errno, "sync '%.160s'", part->part_name);
     return ST_OK;
 }
@@ -170,8 +170,6 @@ enum status part_publish(struct part *part, unsigned flags, struct error *err)
 {
     int rc;
 
-    if (flags & PART_DURABLE && fsync(part->fd) != 0)
-        return error_sys(err, errno, "sync '%.160s'", part->part_name);
     if (flags & PART_KEEP_EXISTING)
         rc = rename_to_free_name(part);
     else

@@ -53,7 +53,7 @@ enum status part_sync(const struct part *part, struct error *err) MUST_CHECK;
 
 enum part_publish_flags {
     PART_KEEP_EXISTING = 1, /* never replace a file; ST_REFUSED, sys EEXIST */
-    PART_DURABLE = 2,       /* sync file and directory */
+    PART_DURABLE = 2,       /* sync the directory; the file was synced before */
 };
 
 enum status part_publish(struct part *part, unsigned flags,

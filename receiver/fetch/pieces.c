@@ -463,3 +463,13 @@ void pieces_abandon(struct pieces *p)
     pthread_cond_broadcast(&p->shared.grown);
     pthread_mutex_unlock(&p->shared.lock);
 }
+
+bool pieces_abandoned(struct pieces *p)
+{
+    bool abandoned;
+
+    pthread_mutex_lock(&p->shared.lock);
+    abandoned = p->shared.abandoned;
+    pthread_mutex_unlock(&p->shared.lock);
+    return abandoned;
+}

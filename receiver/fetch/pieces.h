@@ -89,5 +89,6 @@ size_t pieces_missing(struct pieces *pieces, struct extent *out, size_t max);
 uint64_t pieces_wait_frontier(struct pieces *pieces, uint64_t from, uint64_t step,
                               bool *last);
 void pieces_abandon(struct pieces *pieces);
+bool pieces_abandoned(struct pieces *pieces);
 
 #endif

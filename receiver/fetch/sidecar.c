@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { REDIRECTS_MAX = 10, TIMEOUT_MS = 30 * 1000 };
+enum { REDIRECTS_MAX = 10, TIMEOUT_MS = 10 * 1000 };
 
 /* The suffix belongs to the path, not to the query behind it. */
 static bool sidecar_url(char *out, size_t size, const char *url)

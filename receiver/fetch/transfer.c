@@ -9,6 +9,7 @@ enum {
     RETRY_BASE_MS = 250,
     RETRY_CAP_MS = 30 * 1000,
     RETRY_AFTER_CAP_MS = 5 * 60 * 1000,
+    CONNECTION_BYTES_PER_S = 64 * 1024,
 };
 
 void transfer_wait_locked(struct transfer *t, uint64_t ms)
@@ -64,6 +65,17 @@ static enum status resume_pieces(struct transfer *t, struct error *err)
                          err);
 }
 
+/* Under a limit of rate not so many that each of them seems to stall. */
+static unsigned workers_for(const struct transfer_config *config)
+{
+    uint64_t limit = config->limiter->bytes_per_s;
+    uint64_t sensible = limit / CONNECTION_BYTES_PER_S;
+
+    if (!config->ranged || (limit > 0 && sensible <= 1))
+        return 1;
+    return limit > 0 && sensible < config->count ? (unsigned)sensible : config->count;
+}
+
 enum status transfer_start(struct transfer **out, const struct transfer_config *config,
                            struct error *err)
 {
@@ -73,7 +85,7 @@ enum status transfer_start(struct transfer **out, const struct transfer_config *
     if (t == NULL)
         return error_sys(err, ENOMEM, "start fetching");
     t->config = *config;
-    t->parallel = config->ranged ? config->count : 1;
+    t->parallel = workers_for(config);
     t->facts.modified_s = -1;
     t->policy = (struct retry_policy){.base_ms = RETRY_BASE_MS,
                                       .cap_ms = RETRY_CAP_MS,
@@ -151,8 +163,6 @@ void transfer_stop(struct transfer *t, enum transfer_end *end, struct error *err
     *end = t->shared.end;
     if (t->shared.end != TRANSFER_DONE)
         *err = t->shared.err;
-    if (t->pieces != NULL && *end != TRANSFER_DONE)
-        pieces_abandon(t->pieces);
 }
 
 void transfer_destroy(struct transfer **transfer)

@@ -86,6 +86,8 @@ static enum status keep(struct worker *w, const char *bytes, size_t n,
     assert(ours == 0 || w->kind == ANSWER_WHOLE ||
            offset == w->answer.range.range.first + w->received);
     if (ours > 0) {
+        /* Reserved before it is slept on, or a waiting worker would be robbed. */
+        limiter_take(t->config.limiter, ours, &t->stop);
         st = part_write(t->config.part, bytes, ours, offset, err);
         if (st != ST_OK)
             return st;
@@ -112,7 +114,6 @@ static enum status write_body(void *context, const void *bytes, size_t n,
         return error_set(err, ST_CORRUPT,
                          "the server sent more than the %" PRIu64 " bytes it announced",
                          w->expected);
-    limiter_take(w->transfer->config.limiter, n, &w->transfer->stop);
     return keep(w, bytes, n, err);
 }
 
@@ -187,7 +188,8 @@ enum status worker_request(struct worker *w, struct error *err)
         request.netrc = config->netrc;
     }
     request.stall_ms = config->stall_ms;
-    request.stall_bytes_per_s = STALL_BYTES_PER_S;
+    request.stall_bytes_per_s = config->limiter->bytes_per_s > 0 ? 1
+                                                                 : STALL_BYTES_PER_S;
     w->start_ns = clock_monotonic_ns();
     st = exchange_perform(w->exchange, &request, &response, err);
     if (w->received > 0) {

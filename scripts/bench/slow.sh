@@ -11,6 +11,7 @@ root=$(cd "$here/../.." && pwd)
 build=$root/build-bench
 dir=
 seconds=60
+rounds=1
 attackers=1000
 workers=8
 
@@ -18,16 +19,17 @@ usage() {
   cat <<'TEXT'
 usage: scripts/bench/slow.sh [OPTION...]
 
-  --seconds N      length of each attack (60); the sender runs as long before and after
+  --seconds N      length of each attack (60), and of each run without one
+  --rounds N       the table shows medians of this many (1)
   --attackers N    connections of slowhttptest (1000)
   --workers N      workers of blob-sender (8)
   --build DIR      build directory (build-bench)
   --dir DIR        where data is written; a real disk, not tmpfs (the build directory)
   --help           this text
 
-The sender runs three times: alone, beside the attack, alone again. Kept is the second
-rate over the mean of the others. slowhttptest needs processor time itself: where there
-is little of it, part of what is lost is lost to that.
+In each round the sender runs alone; then while another receiver on this machine is
+attacked, since slowhttptest needs much processor time itself; then while its own is.
+"kept" is the last rate over the one before it.
 TEXT
 }
 
@@ -42,7 +44,7 @@ while (($# > 0)); do
       usage
       exit 0
       ;;
-    --seconds | --attackers | --workers | --build | --dir)
+    --seconds | --rounds | --attackers | --workers | --build | --dir)
       (($# > 1)) || fail "$1 needs a value"
       printf -v "${1#--}" '%s' "$2"
       shift 2
@@ -64,23 +66,25 @@ prepare() {
   [[ $(stat -f -c %T "$dir") != tmpfs ]] ||
     fail "'$dir' is on tmpfs, where fsync does nothing: give --dir on a disk"
   dir=$(mktemp -d "$(cd "$dir" && pwd)/slow.XXXXXX")
-  receiver_pid=
-  attacker_pid=
+  pids=()
   trap finish EXIT
   trap 'exit 130' INT TERM
   ulimit -n "$(ulimit -Hn)"
 }
 
 finish() {
-  end "$attacker_pid"
-  end "$receiver_pid"
+  end_all
   rm -rf "$dir"
 }
 
-end() { # PID
-  if [[ -n $1 ]] && kill "$1" 2>/dev/null; then
-    wait "$1" || true
-  fi
+end_all() {
+  local pid
+  for pid in "${pids[@]}"; do
+    if kill "$pid" 2>/dev/null; then
+      wait "$pid" || true
+    fi
+  done
+  pids=()
 }
 
 field() { # NAME, of the first JSON line on stdin that has it
@@ -92,33 +96,32 @@ for line in sys.stdin:
         break' "$1"
 }
 
-start_receiver() {
-  local attempt
-  "$build/receiver/blob-receiver" --port 0 --dir "$dir/blobs" --log-format json \
-    2>"$dir/receiver.log" &
-  receiver_pid=$!
+start_receiver() { # NAME; sets port
+  local attempt log=$dir/$1.log
+  "$build/receiver/blob-receiver" --port 0 --dir "$dir/$1" --log-format json 2>"$log" &
+  pids+=($!)
   for ((attempt = 0; attempt < 100; attempt++)); do
-    if grep -q '"listening"' "$dir/receiver.log"; then
-      port=$(grep '"listening"' "$dir/receiver.log" | field port)
+    if grep -q '"listening"' "$log"; then
+      port=$(grep '"listening"' "$log" | field port)
       return
     fi
     sleep 0.05
   done
-  cat "$dir/receiver.log" >&2
+  cat "$log" >&2
   fail "the receiver did not start"
 }
 
-# Something to read slowly, and in ranges.
-store_one() {
+# Something to read slowly, and in ranges. Prints its id.
+store_one() { # PORT
   head -c 4194304 /dev/urandom >"$dir/one"
   curl -sS -H "X-SHA256: $(sha256sum <"$dir/one" | cut -c1-64)" \
-    --data-binary "@$dir/one" "http://127.0.0.1:$port/blobs" | field id
+    --data-binary "@$dir/one" "http://127.0.0.1:$1/blobs" | field id
 }
 
 # Prints what the sender delivered, in MB/s. It tries each blob once, so that a single
 # one that does not come through shows in its exit status.
 honest_rate() {
-  "$build/sender/blob-sender" --port "$port" --spool-dir "$dir/spool" \
+  "$build/sender/blob-sender" --port "$own" --spool-dir "$dir/spool" \
     --workers "$workers" --count 0 --max-duration "${seconds}s" --min-interval 0 \
     --max-interval 0 --min-size 64KiB --max-size 64KiB --max-attempts 1 \
     --log-level warn --log-format json 2>>"$dir/sender.log" >"$dir/summary" ||
@@ -126,37 +129,59 @@ honest_rate() {
   field mb_per_s <"$dir/summary"
 }
 
-attack() { # SLOWHTTPTEST OPTION...
-  slowhttptest -c "$attackers" -r "$attackers" -l "$seconds" "$@" \
+attack() { # PORT PATH SLOWHTTPTEST OPTION...
+  local path=$2 url=http://127.0.0.1:$1
+  if [[ $path == one ]]; then
+    path=/blobs/$(store_one "$1")
+  fi
+  shift 2
+  slowhttptest -c "$attackers" -r "$attackers" -l "$((seconds + 5))" "$@" -u "$url$path" \
     >"$dir/attack.log" 2>&1 &
-  attacker_pid=$!
+  pids+=($!)
+  sleep 2 # until all are connected
 }
 
-measure() { # NAME PATH SLOWHTTPTEST OPTION...
-  local name=$1 path=$2 before beside after line
-  shift 2
-  start_receiver
-  if [[ $path == one ]]; then
-    path=/blobs/$(store_one)
-  fi
-  before=$(honest_rate)
-  attack "$@" -u "http://127.0.0.1:$port$path"
-  beside=$(honest_rate)
-  end "$attacker_pid"
-  attacker_pid=
-  after=$(honest_rate)
-  line=$(awk -v name="$name" -v a="$before" -v b="$beside" -v c="$after" 'BEGIN {
-    printf "| %s | %.1f | %.1f | %.1f | %.2f |", name, a, b, c, 2 * b / (a + c) }')
-  echo "$line"
-  awk -F'|' '$6 < 0.9 { exit 1 }' <<<"$line" || slow=1
-  end "$receiver_pid"
-  receiver_pid=
-  rm -rf "$dir/blobs"
+# One run with everything fresh. Prints the rate.
+run() { # own|other|nobody [ATTACK...]
+  local victim=$1 own other
+  shift
+  rm -rf "$dir/own" "$dir/other"
+  start_receiver own
+  own=$port
+  start_receiver other
+  other=$port
+  case $victim in
+    own) attack "$own" "$@" ;;
+    other) attack "$other" "$@" ;;
+  esac
+  honest_rate
+  end_all
+}
+
+median() {
+  sort -n | awk '{ value[NR] = $1 } END { print value[int((NR + 1) / 2)] }'
+}
+
+measure() { # NAME ATTACK...
+  local name=$1 round
+  shift
+  : >"$dir/nobody.rates"
+  : >"$dir/other.rates"
+  : >"$dir/own.rates"
+  for ((round = 0; round < rounds; round++)); do
+    run nobody >>"$dir/nobody.rates"
+    run other "$@" >>"$dir/other.rates"
+    run own "$@" >>"$dir/own.rates"
+  done
+  awk -v name="$name" -v a="$(median <"$dir/nobody.rates")" \
+    -v b="$(median <"$dir/other.rates")" -v c="$(median <"$dir/own.rates")" 'BEGIN {
+    printf "| %s | %.1f | %.1f | %.1f | %.2f |\n", name, a, b, c, c / b
+    exit c / b < 0.9 }' || slow=1
 }
 
 prepare
 slow=0
-echo "| attack, $attackers connections, $seconds s | before, MB/s | beside | after | kept |"
+echo "| attack, $attackers connections, $seconds s | alone, MB/s | other attacked | attacked | kept |"
 echo "| --- | ---: | ---: | ---: | ---: |"
 measure "slow headers" /blobs -H -i 1
 measure "slow body" /blobs -B -i 1 -s 8192

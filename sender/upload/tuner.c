@@ -2,7 +2,7 @@
 #include "sender/upload/tuner.h"
 
 enum {
-    WINDOW_MIN_MS = 300,   /* shorter ones measure noise */
+    WINDOW_MIN_MS = 200,   /* shorter ones measure noise */
     WINDOW_MAX_MS = 5000,  /* longer ones measure yesterday */
     REQUESTS_PER_JOB = 4,  /* in a window that counts */
     PROBE_EVERY_MS = 8000, /* when settled */

@@ -43,7 +43,7 @@
 enum {
     TICK_MS = 100,
     QUEUE_FILES = 512,
-    JOBS_START = 4,
+    JOBS_START = 8,
     JOBS_AUTO_MAX = 64,
     RETRY_BASE_MS = 200,
     RETRY_CAP_MS = 20 * 1000,

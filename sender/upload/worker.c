@@ -312,6 +312,7 @@ static void take_file(struct worker *worker, struct walk_entry *entry)
 {
     struct upload_run *run = worker->run;
     struct file_job job = {.entry = entry, .tries = 1};
+    const char *objection;
     struct error err;
     enum status st = ST_OK;
 
@@ -321,6 +322,9 @@ static void take_file(struct worker *worker, struct walk_entry *entry)
     if (st == ST_OK)
         st = naming_key(job.key, run->store->limits.key_bytes,
                         run->config->where.prefix, job.path, &err);
+    if (st == ST_OK &&
+        (objection = object_store_objection(run->store, job.key)) != NULL)
+        st = error_set(&err, ST_INVALID, "%s", objection);
     if (st == ST_OK)
         send_file(worker, &job);
     else

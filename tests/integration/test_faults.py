@@ -4,11 +4,13 @@
 Faults are injected into the running receiver (fault_shim.c).
 """
 
+import contextlib
 import os
+import resource
 
 import pytest
 
-from helpers import ids, machine, store
+from helpers import ids, machine, store, wire
 from helpers.client import BODY, post, put
 from helpers.curl import curl
 from helpers.digests import repr_digest, sha256_hex
@@ -210,6 +212,25 @@ def test_accept_that_fails_is_tried_again(receiver, faults, error):
     receiver.wait_event("starved")
     faults.end("accept")
     assert upload(receiver).status == 201
+
+
+def test_real_shortage_of_descriptors(start_receiver):
+    def limit():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+
+    receiver = start_receiver(preexec_fn=limit)
+    with contextlib.ExitStack() as stack:
+        held = [stack.enter_context(wire.connect(receiver.port)) for _ in range(80)]
+        receiver.wait_event("starved")
+        head = ["PUT /blobs/%s HTTP/1.1", "Host: a", repr_digest(BODY)]
+        head += [f"Content-Length: {len(BODY)}"]
+        held[0].sendall(wire.request(head, BODY).replace(b"%s", ids.v7().encode()))
+        said = wire.read_until(held[0], b"}")
+        assert wire.statuses(said) == [503]
+        assert b"\r\nRetry-After: " in said
+    until(lambda: ready(receiver), "descriptors")
+    assert upload(receiver).status == 201
+    assert len(receiver.blobs()) == 1
 
 
 def test_faults_under_load_lose_nothing(receiver, faults, start_sender):

@@ -4,10 +4,12 @@
 import base64
 import gzip
 import hashlib
+import ssl
 import threading
 
 import pytest
 
+from helpers import pki
 from helpers.badserver import DATE, MODIFIED, BadServer
 from helpers.digests import field, sha256_base64, sha256_hex
 from helpers.fetching import (
@@ -16,6 +18,7 @@ from helpers.fetching import (
     NETWORK,
     OK,
     REFUSED,
+    REFUSED_HERE,
     assert_failed,
     assert_fetched,
     assert_only,
@@ -527,6 +530,46 @@ def test_netrc_stays_at_home(directory, workspace):
         assert not any("authorization" in call.headers for call in away.calls)
 
 
+# TLS
+
+
+@pytest.fixture
+def authority(workspace):
+    return pki.Authority(workspace)
+
+
+@pytest.fixture
+def tls(authority):
+    certificate = authority.issue("server")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate.cert, certificate.key)
+    return context
+
+
+def test_https_is_fetched_from_a_trusted_server(directory, authority, tls):
+    with BadServer(FILE, tls=tls) as server:
+        outcome = fetch(directory, "--ca-file", authority.cert, server.url)
+    assert_fetched(outcome, directory, FILE)
+
+
+def test_untrusted_server_is_refused(directory, tls):
+    with BadServer(FILE, tls=tls) as server:
+        outcome = fetch(directory, server.url)
+    assert_failed(outcome, directory, REFUSED_HERE)
+    assert "certificate" in outcome.result["error"]
+    assert_only(directory)
+
+
+def test_secrets_do_not_leave_tls(directory, authority, tls):
+    with BadServer(FILE) as plain, BadServer(FILE, tls=tls) as secure:
+        secure.script = lambda call: call.redirect(plain.url)
+        trusted = ["--ca-file", authority.cert]
+        outcome = fetch(directory, *trusted, *SECRETS, secure.url)
+    assert_fetched(outcome, directory, FILE)
+    assert SECRET_NAMES <= set(secure.calls[0].headers)
+    assert not any(SECRET_NAMES & set(call.headers) for call in plain.calls)
+
+
 # Digests
 
 OFFERS = {
@@ -587,6 +630,14 @@ def test_bad_file_is_kept_on_request(directory):
     assert_failed(outcome, directory, BAD_BYTES)
     assert_only(directory, "file.bin.bad")
     assert (directory / "file.bin.bad").read_bytes() == FILE
+
+
+def test_bad_stream_is_kept_on_request(directory):
+    with BadServer(FILE, lambda call: call.whole()) as server:
+        wrong = "sha-256=" + "0" * 64
+        outcome = fetch(directory, "--keep-bad", "--checksum", wrong, server.url)
+    assert_failed(outcome, directory, BAD_BYTES)
+    assert_only(directory, "file.bin.bad")
 
 
 def test_sidecar_is_used_when_nothing_better_is_offered(directory):

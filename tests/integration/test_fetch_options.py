@@ -91,6 +91,7 @@ def test_no_clobber_holds_for_a_file_that_appears_meanwhile(server, directory):
     outcome = fetch(directory, "--no-clobber", server.url)
     assert outcome.status == 1, outcome
     assert (directory / "file.bin").read_bytes() == b"theirs"
+    assert_only(directory, "file.bin")
 
 
 def test_several_urls_and_a_list(server, directory, workspace):
@@ -134,6 +135,14 @@ def test_rate_is_limited_over_all_connections(server, directory):
     outcome = fetch(directory, "-c", "4", "--limit-rate", "2MiB", server.url)
     assert_fetched(outcome, directory, FILE)
     assert outcome.result["elapsed_ms"] > 1300
+
+
+def test_low_rate_is_kept_by_fewer_connections(server, directory):
+    server.content = content(200_000)
+    options = ["--limit-rate", "80KiB", "--min-split-size", "64KiB"]
+    outcome = fetch(directory, *options, server.url)
+    assert_fetched(outcome, directory, server.content)
+    assert server.body_bytes == len(server.content)
 
 
 def test_one_connection_is_one_connection(server, directory):

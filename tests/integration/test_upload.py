@@ -104,7 +104,7 @@ def test_a_key_of_1024_bytes_goes_up_and_a_longer_one_is_refused_by_name(
 
 
 def test_names_that_are_not_utf8_come_back_through_rclone(ceph, upload, tree, workspace):
-    for name in (b"latin-\xfc", b"\xff\xfe", "quote-\u201bFF".encode()):
+    for name in (b"latin-\xfc", b"\xff\xfe"):
         with open(os.path.join(os.fsencode(tree), name), "wb") as file:
             file.write(name)
     trees.settle()

@@ -136,12 +136,7 @@ end() { # NAME: only what is still the process we started
   pid=$(<"$file")
   tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null |
     grep -qE -- "$DIR/$1-server.conf|^memcached" || return 0
-  kill -TERM "$pid"
-  for _ in $(seq 20); do
-    kill -0 "$pid" 2>/dev/null || return 0
-    sleep 0.1
-  done
-  kill -KILL "$pid" 2>/dev/null || true
+  kill -KILL "$pid" 2>/dev/null || true # nothing of it is to be kept
 }
 
 stop() {

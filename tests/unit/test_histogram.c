@@ -74,6 +74,19 @@ START_TEST(quantiles_of_a_spread_are_close)
 }
 END_TEST
 
+START_TEST(counts_below_a_power_of_two_are_exact)
+{
+    struct histogram histogram = {0};
+
+    for (uint64_t value = 1; value <= 4096; value++)
+        histogram_record(&histogram, value);
+    histogram_record(&histogram, UINT64_MAX);
+    for (uint64_t bound = 1; bound <= 4096; bound *= 2)
+        ck_assert_uint_eq(histogram_count_below(&histogram, bound), bound - 1);
+    ck_assert_uint_eq(histogram_count_below(&histogram, UINT64_MAX), 4097);
+}
+END_TEST
+
 enum { THREADS = 4, RECORDS = 20000 };
 
 static void record_many(void *context, unsigned index)
@@ -111,6 +124,7 @@ int main(void)
                         COUNT_OF(samples));
     tcase_add_test(cases, values_past_the_range_count_as_the_largest);
     tcase_add_test(cases, quantiles_of_a_spread_are_close);
+    tcase_add_test(cases, counts_below_a_power_of_two_are_exact);
     tcase_add_test(cases, threads_lose_no_record);
     return unit_run(suite);
 }

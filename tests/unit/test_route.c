@@ -45,6 +45,8 @@ static const struct {
     {"HEAD", "/healthz", ROUTE_HEALTH, false, NULL},
     {"GET", "/readyz?verbose", ROUTE_READY, false, "verbose"},
     {"HEAD", "/readyz", ROUTE_READY, false, NULL},
+    {"GET", "/metrics", ROUTE_METRICS, false, NULL},
+    {"HEAD", "/metrics", ROUTE_METRICS, false, NULL},
     {"GET", "http://example.org/blobs?limit=1", ROUTE_LIST, false, "limit=1"},
     {"GET", "https://example.org:8443/blobs/" ID, ROUTE_DOWNLOAD, true, NULL},
     {"POST", "HTTP://[::1]:8000/blobs", ROUTE_UPLOAD, false, NULL},
@@ -78,6 +80,7 @@ static const struct {
     {"PATCH", "/blobs/" ID, "GET, HEAD, PUT"},
     {"POST", "/healthz", "GET, HEAD"},
     {"OPTIONS", "/readyz", "GET, HEAD"},
+    {"POST", "/metrics", "GET, HEAD"},
     {"A-METHOD-THAT-IS-LONGER-THAN-ANY-OTHER", "/readyz", "GET, HEAD"},
 };
 

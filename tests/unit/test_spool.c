@@ -198,6 +198,67 @@ START_TEST(dead_letter_keeps_its_bytes_and_its_reason)
 }
 END_TEST
 
+START_TEST(requeued_letter_is_pending_again)
+{
+    struct uuid id = store(1000, 100);
+    char reason[SPOOL_REASON_SIZE];
+    struct blob_info info;
+    struct uuid *ids;
+    size_t count;
+    int fd;
+
+    reopen(_i == 1, false);
+    ck_assert_int_eq(spool_requeue(spool, &id, &err), ST_END);
+    ck_assert_int_eq(spool_bury(spool, &id, "500 too bad", &err), ST_OK);
+    ck_assert_int_eq(spool_list_dead(spool, &ids, &count, &err), ST_OK);
+    ck_assert_uint_eq(count, 1);
+    ck_assert_int_eq(uuid_compare(&ids[0], &id), 0);
+    free(ids);
+    ck_assert_int_eq(spool_fetch_dead(spool, &id, &fd, &info, reason, &err), ST_OK);
+    close(fd);
+    ck_assert_str_eq(reason, "500 too bad");
+    ck_assert_uint_eq(info.size, 100);
+
+    ck_assert_int_eq(spool_requeue(spool, &id, &err), ST_OK);
+
+    ck_assert_uint_eq(pending(), 1);
+    ck_assert(!there(&id, "dead/"));
+    ck_assert_int_eq(spool_fetch_dead(spool, &id, &fd, &info, reason, &err), ST_END);
+}
+END_TEST
+
+START_TEST(requeued_letter_replaces_nothing)
+{
+    struct uuid id = store(1000, 100);
+
+    ck_assert_int_eq(spool_bury(spool, &id, "why", &err), ST_OK);
+    ck_assert_int_eq(spool_store(spool, &id, 200, fill, NULL, &err), ST_OK);
+    ck_assert_int_eq(spool_requeue(spool, &id, &err), ST_SYSTEM);
+    ck_assert_int_eq(err.sys, EEXIST);
+    ck_assert(there(&id, "dead/"));
+}
+END_TEST
+
+START_TEST(spool_can_be_looked_at_beside_its_sender)
+{
+    struct spool *beside = NULL;
+    struct uuid id = store(1000, 100), *ids;
+    struct blob_info info;
+    size_t count;
+    int fd;
+
+    ck_assert_int_eq(spool_open_beside(&beside, dir, &err), ST_OK);
+    ck_assert_int_eq(spool_list(beside, &ids, &count, &err), ST_OK);
+    ck_assert_uint_eq(count, 1);
+    free(ids);
+    ck_assert_int_eq(spool_fetch(beside, &id, &fd, &info, &err), ST_OK);
+    close(fd);
+    spool_close(&beside);
+    ck_assert_int_eq(spool_open_beside(&beside, "/nowhere/spool", &err), ST_SYSTEM);
+    ck_assert_ptr_nonnull(strstr(err.text, "/nowhere/spool"));
+}
+END_TEST
+
 START_TEST(blob_without_a_digest_is_not_sent)
 {
     struct uuid id = store(1000, 2);
@@ -325,6 +386,9 @@ static Suite *spool_suite(void)
     tcase_add_test(tcase, delivered_blob_is_gone);
     tcase_add_test(tcase, delivered_blob_is_kept_when_asked);
     tcase_add_loop_test(tcase, dead_letter_keeps_its_bytes_and_its_reason, 0, 2);
+    tcase_add_loop_test(tcase, requeued_letter_is_pending_again, 0, 2);
+    tcase_add_test(tcase, requeued_letter_replaces_nothing);
+    tcase_add_test(tcase, spool_can_be_looked_at_beside_its_sender);
     tcase_add_test(tcase, blob_without_a_digest_is_not_sent);
     tcase_add_test(tcase, half_a_sample_is_not_sent);
     tcase_add_test(tcase, what_is_not_a_file_is_not_sent);

@@ -162,6 +162,17 @@ START_TEST(duration_is_written_for_people)
 }
 END_TEST
 
+START_TEST(time_is_written_as_in_rfc_3339)
+{
+    char text[UNITS_TEXT_SIZE];
+
+    ck_assert_str_eq(units_format_time(text, 0), "1970-01-01T00:00:00Z");
+    ck_assert_str_eq(units_format_time(text, 1795285382), "2026-11-21T18:23:02Z");
+    ck_assert_str_eq(units_format_time(text, -1), "1969-12-31T23:59:59Z");
+    ck_assert_str_eq(units_format_time(text, INT64_MAX), "?");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("units");
@@ -171,6 +182,7 @@ int main(void)
     tcase_add_loop_test(tcase, size_is_read_or_refused, 0, COUNT_OF(sizes));
     tcase_add_loop_test(tcase, duration_is_read_or_refused, 0, COUNT_OF(durations));
     tcase_add_loop_test(tcase, size_is_written_for_people, 0, COUNT_OF(size_texts));
+    tcase_add_test(tcase, time_is_written_as_in_rfc_3339);
     tcase_add_loop_test(tcase, duration_is_written_for_people, 0,
                         COUNT_OF(duration_texts));
     suite_add_tcase(suite, tcase);

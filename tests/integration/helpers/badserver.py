@@ -9,6 +9,7 @@ without having done so: then the call is served as a good server would.
 """
 
 import collections
+import contextlib
 import dataclasses
 import re
 import socket
@@ -122,7 +123,8 @@ class Call:
 
 
 class BadServer:
-    def __init__(self, content, script=None, **validators):
+    def __init__(self, content, script=None, tls=None, **validators):
+        """tls: an ssl.SSLContext to serve https with."""
         self.content = content
         self.validators = validators or {"ETag": '"v1"', "Last-Modified": MODIFIED}
         self.script = script or (lambda call: None)
@@ -132,7 +134,9 @@ class BadServer:
         self.active = collections.Counter()  # calls being answered, and the most
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port = self.listener.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}/file.bin"
+        self.tls = tls
+        scheme = "http" if tls is None else "https"
+        self.url = f"{scheme}://127.0.0.1:{self.port}/file.bin"
 
     def __enter__(self):
         threading.Thread(target=self._accept, daemon=True).start()
@@ -159,9 +163,12 @@ class BadServer:
             threading.Thread(target=self._follow, args=(connection,), daemon=True).start()
 
     def _follow(self, connection):
-        with connection:
+        with contextlib.ExitStack() as stack:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             try:
+                if self.tls is not None:
+                    connection = self.tls.wrap_socket(connection, server_side=True)
+                stack.enter_context(connection)
                 for head in self._heads(connection):
                     self._answer(connection, head)
             except (HungUp, OSError):
