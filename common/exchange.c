@@ -392,6 +392,21 @@ static enum status set_method_and_body(struct exchange *exchange, struct error *
     return ST_OK;
 }
 
+static bool is_loopback(const char *url)
+{
+    CURLU *parsed = curl_url();
+    char *host = NULL;
+    bool loopback = false;
+
+    if (parsed && curl_url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK &&
+        curl_url_get(parsed, CURLUPART_HOST, &host, 0) == CURLUE_OK)
+        loopback = strncmp(host, "127.", 4) == 0 || strcmp(host, "[::1]") == 0 ||
+                   strcasecmp(host, "localhost") == 0;
+    curl_free(host);
+    curl_url_cleanup(parsed);
+    return loopback;
+}
+
 static enum status prepare(struct exchange *exchange, struct curl_slist **headers,
                            struct error *err)
 {
@@ -410,6 +425,8 @@ static enum status prepare(struct exchange *exchange, struct curl_slist **header
         return st;
     if (curl_easy_setopt(curl, CURLOPT_URL, leg->url) != CURLE_OK)
         return error_set(err, ST_INVALID, "unusable URL '%.160s'", leg->url);
+    /* A proxy of the environment cannot reach this machine by that name. */
+    curl_easy_setopt(curl, CURLOPT_PROXY, is_loopback(leg->url) ? "" : NULL);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, *headers);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)leg->timeout_ms);
     curl_easy_setopt(curl, CURLOPT_NETRC,

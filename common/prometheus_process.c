@@ -3,11 +3,13 @@
 #include "common/prometheus.h"
 
 #include <dirent.h>
-#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
+
+enum { LINE_SIZE = 1024 };
 
 static double seconds_of(const struct timeval *time)
 {
@@ -22,17 +24,37 @@ static double cpu_seconds(void)
     return seconds_of(&usage.ru_utime) + seconds_of(&usage.ru_stime);
 }
 
+/* The one line of a file in /proc; "" when there is none. */
+static const char *read_line(const char *path, char line[LINE_SIZE])
+{
+    FILE *file = fopen(path, "re");
+
+    line[0] = '\0';
+    if (!file)
+        return line;
+    if (!fgets(line, LINE_SIZE, file))
+        line[0] = '\0';
+    fclose(file);
+    return line;
+}
+
+/* The number that follows so many blanks; 0 when the text has fewer. */
+static double number_after(const char *text, unsigned blanks)
+{
+    for (; text && blanks > 0; blanks--) {
+        text = strchr(text, ' ');
+        if (text)
+            text++;
+    }
+    return text ? (double)strtoull(text, NULL, 10) : 0;
+}
+
 static double resident_bytes(void)
 {
-    FILE *file = fopen("/proc/self/statm", "re");
-    uint64_t total, resident = 0;
+    char line[LINE_SIZE];
 
-    if (!file)
-        return 0;
-    if (fscanf(file, "%" SCNu64 " %" SCNu64, &total, &resident) != 2)
-        resident = 0;
-    fclose(file);
-    return (double)resident * (double)sysconf(_SC_PAGESIZE);
+    return number_after(read_line("/proc/self/statm", line), 1) *
+           (double)sysconf(_SC_PAGESIZE);
 }
 
 static unsigned open_descriptors(void)
@@ -59,26 +81,16 @@ static double most_descriptors(void)
 /* Not from the boot time in /proc/stat, which a sandbox may hide. */
 static double started_at(void)
 {
-    FILE *file = fopen("/proc/self/stat", "re");
-    char line[1024] = "", *behind_name;
-    uint64_t ticks = 0;
+    char line[LINE_SIZE];
+    /* The name, the second of the fields, may have blanks in it. */
+    const char *behind_name = strrchr(read_line("/proc/self/stat", line), ')');
+    double ticks = number_after(behind_name, 22 - 2);
     struct timespec up;
     double age;
 
-    if (!file)
-        return 0;
-    if (!fgets(line, sizeof(line), file))
-        line[0] = '\0';
-    fclose(file);
-    behind_name = strrchr(line, ')');
-    if (!behind_name || sscanf(behind_name + 1,
-                               " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u "
-                               "%*d %*d %*d %*d %*d %*d %" SCNu64,
-                               &ticks) != 1)
-        return 0;
     clock_gettime(CLOCK_BOOTTIME, &up);
     age = (double)up.tv_sec + (double)up.tv_nsec / 1e9 -
-          (double)ticks / (double)sysconf(_SC_CLK_TCK);
+          ticks / (double)sysconf(_SC_CLK_TCK);
     return (double)clock_wall_ms() / 1e3 - age;
 }
 

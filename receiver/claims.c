@@ -18,8 +18,8 @@ static const struct spelling {
 
 enum { SPELLINGS = sizeof(spellings) / sizeof(spellings[0]) };
 
-/* The registered problem type is for values that cannot be a digest, not for fields that
- * cannot be parsed. */
+/* The registered problem type is for values that cannot be a digest, not for fields
+ * that cannot be parsed. */
 static void malformed(struct request *request, const char *header, const char *reason)
 {
     reply_problem(&request->reply, 400, "Malformed digest field", "%s: %s", header,

@@ -61,13 +61,19 @@ static enum status vanished(struct commit *commit)
 }
 
 /* It may have been stored under relaxed durability, or a moment ago. */
-static enum status sync_stored(struct committer *committer, int fd, struct error *err)
+static enum status sync_stored(struct committer *committer, const struct uuid *id,
+                               int fd, struct error *err)
 {
     enum status st = check_disk(committer, err);
+    struct error aside;
 
     if (st != ST_OK || fsync(fd) == 0)
         return st;
     (void)error_sys(err, errno, "sync the stored blob");
+    /* Its pages count as written now, so a later sync would succeed and mean nothing.
+     * Out of the way, the blob can be delivered anew. */
+    if (store_quarantine(committer->store, id, &aside) != ST_OK)
+        atomic_store(&committer->broken, true);
     return sync_failed(committer, err);
 }
 
@@ -89,7 +95,7 @@ static enum status compare_stored(struct committer *committer, struct commit *co
     if (st == ST_OK && !sha256_equal(&info.digest, &commit->digest))
         st = ST_REFUSED;
     if (st == ST_OK && committer->durability == DURABILITY_STRICT)
-        st = sync_stored(committer, fd, err);
+        st = sync_stored(committer, &commit->id, fd, err);
     close(fd);
     return st == ST_OK ? ST_END : st;
 }
@@ -136,7 +142,8 @@ static struct commit *take_shard(struct commit **list, struct store_shard *shard
     return same;
 }
 
-/* A replay may have found a blob that a leader has withdrawn since. */
+/* A replay may have found a blob that a leader has withdrawn since, and another may
+ * have been stored in its place. */
 static enum status find_again(struct committer *committer, struct commit *commit)
 {
     struct blob_info info;
@@ -149,6 +156,8 @@ static enum status find_again(struct committer *committer, struct commit *commit
     if (st != ST_OK)
         return st;
     close(fd);
+    if (info.has_digest && !sha256_equal(&info.digest, &commit->digest))
+        return vanished(commit);
     return ST_END;
 }
 

@@ -7,8 +7,10 @@
  * that were named meanwhile, and reports the whole group; while it does, the next
  * gathers.
  *
- * Errors:  in commit.error. After a failed sync the blob is gone from the store and
- *          `broken` is set for good: a sync is never tried again.
+ * Errors:  in commit.error. After a failed sync the blob is gone from the store,
+ * whether it is new or a replay of one whose file can no longer be trusted (that one is
+ *          in quarantine); a sync of the same bytes is never tried again. Unless the
+ *          disk was only full, or descriptors short, `broken` is set for good.
  * Owner:   a commit is the submitter's; it must stay until done is called. A file in it
  *          is taken when submitted, whatever the outcome.
  * Threads: submit from any thread; done is called on a job's thread.

@@ -110,6 +110,25 @@ static bool check_framing(struct request *request)
     return true;
 }
 
+static bool check_fields(struct request *request, const struct request_header *header,
+                         size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!is_token(header[i].name, header[i].name_length))
+            return refuse(request, "a header name is not a token");
+        if (!is_value(header[i].value, header[i].value_length))
+            return refuse(request, "a header value holds control characters");
+    }
+    return true;
+}
+
+bool gate_check_trailers(struct request *request)
+{
+    if (request->too_many_trailers)
+        return refuse(request, "too many trailers");
+    return check_fields(request, request->trailer, request->trailers);
+}
+
 bool gate_check(struct request *request)
 {
     bool http_1_1 = strcmp(request->version, "HTTP/1.1") == 0;
@@ -120,14 +139,8 @@ bool gate_check(struct request *request)
         return refuse(request, "the method is not a token");
     if (!is_target(request->target))
         return refuse(request, "the target holds blanks or control characters");
-    for (size_t i = 0; i < request->headers; i++) {
-        const struct request_header *header = &request->header[i];
-
-        if (!is_token(header->name, header->name_length))
-            return refuse(request, "a header name is not a token");
-        if (!is_value(header->value, header->value_length))
-            return refuse(request, "a header value holds control characters");
-    }
+    if (!check_fields(request, request->header, request->headers))
+        return false;
     if (!check_unique(request))
         return false;
     if (http_1_1 && !request_header(request, "Host"))

@@ -29,6 +29,11 @@ struct gate_head {
  * False: request->reply says why. */
 bool gate_check(struct request *request) MUST_CHECK;
 
+/* The same for the names and values behind a chunked body. The connection of a chunked
+ * request is closed in any case: libmicrohttpd takes bare line feeds between chunks, so
+ * what follows might be read in two ways. */
+bool gate_check_trailers(struct request *request) MUST_CHECK;
+
 /* True when the lines of the head stand one behind the other exactly as HTTP wants
  * them: single blanks in the request line, "name:" value, CR LF, nothing in between.
  * The parser splits the head in place, so addresses tell. */

@@ -33,6 +33,32 @@ static enum ingest_next refuse(struct request *request, int status, const char *
     return INGEST_REPLY;
 }
 
+static bool is_int16(const char *type)
+{
+    const size_t n = sizeof(BLOB_TYPE_INT16LE) - 1;
+
+    return strncasecmp(type, BLOB_TYPE_INT16LE, n) == 0 &&
+           (type[n] == '\0' || type[n] == ';' || type[n] == ' ');
+}
+
+static bool is_odd(const struct ingest *ingest, struct request *request, uint64_t bytes)
+{
+    if (!is_int16(ingest->info.type) || bytes % 2 == 0)
+        return false;
+    reply_problem(&request->reply, 400, "Odd length",
+                  "%llu bytes cannot be whole int16 samples",
+                  (unsigned long long)bytes);
+    return true;
+}
+
+static bool is_printable(const char *text)
+{
+    for (; *text; text++)
+        if (*text < 0x20 || *text > 0x7e)
+            return false;
+    return true;
+}
+
 /* What the head alone can decide. */
 static bool check_head(struct ingest *ingest, struct request *request)
 {
@@ -61,8 +87,13 @@ static bool check_head(struct ingest *ingest, struct request *request)
         refuse(request, 415, "Content-Type too long", "at most 127 bytes are kept");
         return false;
     }
+    if (type && !is_printable(type)) {
+        refuse(request, 415, "Content-Type not ASCII",
+               "only printable ASCII is kept as it is");
+        return false;
+    }
     strcpy(ingest->info.type, type && *type ? type : BLOB_TYPE_DEFAULT);
-    return true;
+    return !is_odd(ingest, request, request->length);
 }
 
 /* The id: from the path, the Idempotency-Key, or a new one. */
@@ -200,14 +231,6 @@ bool ingest_body(struct ingest *ingest, struct request *request, const void *byt
     return false;
 }
 
-static bool is_int16(const char *type)
-{
-    const size_t n = sizeof(BLOB_TYPE_INT16LE) - 1;
-
-    return strncasecmp(type, BLOB_TYPE_INT16LE, n) == 0 &&
-           (type[n] == '\0' || type[n] == ';' || type[n] == ' ');
-}
-
 enum ingest_next ingest_end(struct ingest *ingest, struct request *request)
 {
     struct error err;
@@ -220,12 +243,8 @@ enum ingest_next ingest_end(struct ingest *ingest, struct request *request)
         !claims_verify(&ingest->claims, request, &ingest->commit.digest,
                        ingest->rules->digest == DIGEST_REQUIRED))
         return INGEST_REPLY;
-    if (is_int16(ingest->info.type) && ingest->received % 2 != 0) {
-        reply_problem(&request->reply, 400, "Odd length",
-                      "%llu bytes cannot be whole int16 samples",
-                      (unsigned long long)ingest->received);
+    if (is_odd(ingest, request, ingest->received))
         return INGEST_REPLY;
-    }
     if (ingest->replay)
         return INGEST_COMMIT;
     ingest->info.digest = ingest->commit.digest;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "receiver/list.h"
 
-#include "common/json.h"
 #include "common/options.h"
 #include "common/units.h"
+#include "receiver/blob_json.h"
 #include "receiver/store.h"
 
 #include <errno.h>
@@ -46,21 +46,13 @@ static const struct option_set options = {
     .count = sizeof(specs) / sizeof(specs[0]),
 };
 
-static void print_json(const char *id, const char *hex, const char *date,
-                       const struct blob_info *info)
+static void print_json(const struct uuid *id, const struct blob_info *info)
 {
-    char text[ENTRY_SIZE];
+    char text[BLOB_JSON_SIZE];
     struct json json;
 
     json_init(&json, text, sizeof(text));
-    json_open(&json, NULL, '{');
-    json_string(&json, "id", id);
-    json_number(&json, "size", (int64_t)info->size);
-    if (info->has_digest)
-        json_string(&json, "sha256", hex);
-    json_string(&json, "type", info->type);
-    json_string(&json, "modified", date);
-    json_close(&json, '}');
+    blob_json(&json, id, info);
     puts(text);
 }
 
@@ -69,58 +61,41 @@ static void print_blob(const struct config *config, const struct uuid *id,
 {
     char text[UUID_TEXT_SIZE], hex[SHA256_HEX_SIZE] = "-", date[UNITS_TEXT_SIZE];
 
+    if (config->json) {
+        print_json(id, info);
+        return;
+    }
     uuid_format(text, id);
     if (info->has_digest)
         sha256_to_hex(hex, &info->digest);
-    units_format_time(date, info->modified_s);
-    if (config->json) {
-        print_json(text, hex, date, info);
-    } else if (config->sums) {
-        if (info->has_digest)
-            printf("%s  %s/%s.bin\n", hex, store_shard_of(id).path, text);
-    } else {
-        printf("%s %12" PRIu64 "  %s  %s  %s\n", date, info->size, hex, text,
+    if (!config->sums)
+        printf("%s %12" PRIu64 "  %s  %s  %s\n",
+               units_format_time(date, info->modified_s), info->size, hex, text,
                info->type);
-    }
+    else if (info->has_digest)
+        printf("%s  %s/%s.bin\n", hex, store_shard_of(id).path, text);
 }
 
-static enum status print_one(struct store *store, const struct config *config,
-                             const struct uuid *id, struct error *err)
+struct listing {
+    struct store *store;
+    const struct config *config;
+};
+
+static enum status print_one(void *context, const struct uuid *id, struct error *err)
 {
+    const struct listing *listing = context;
     struct blob_info info;
     enum status st;
     int fd;
 
-    st = store_find(store, id, &fd, &info, err);
+    st = store_find(listing->store, id, &fd, &info, err);
     if (st == ST_END) /* taken away since it was listed */
         return ST_OK;
     if (st != ST_OK)
         return st;
     close(fd);
-    print_blob(config, id, &info);
+    print_blob(listing->config, id, &info);
     return ferror(stdout) ? error_sys(err, errno, "write the list") : ST_OK;
-}
-
-static enum status print_all(struct store *store, const struct config *config,
-                             struct error *err)
-{
-    struct uuid *page = calloc(PAGE, sizeof(*page)), after;
-    enum status st = ST_OK;
-    bool first = true;
-    size_t count = 1;
-
-    if (!page)
-        return error_sys(err, ENOMEM, "list");
-    while (st == ST_OK && count > 0) {
-        st = store_list(store, first ? NULL : &after, page, PAGE, &count, err);
-        for (size_t i = 0; st == ST_OK && i < count; i++)
-            st = print_one(store, config, &page[i], err);
-        if (st == ST_OK && count > 0)
-            after = page[count - 1];
-        first = false;
-    }
-    free(page);
-    return st;
 }
 
 int list_main(int argc, char **argv)
@@ -144,7 +119,7 @@ int list_main(int argc, char **argv)
     }
     st = store_open_beside(&store, argv[operand], &err);
     if (st == ST_OK)
-        st = print_all(store, &config, &err);
+        st = store_each(store, print_one, &(struct listing){store, &config}, &err);
     if (st == ST_OK && fflush(stdout) != 0)
         st = error_sys(&err, errno, "write the list");
     store_close(&store);

@@ -49,6 +49,7 @@ struct request {
     size_t headers;
     struct request_header trailer[4]; /* of a chunked body; complete at its end */
     size_t trailers;
+    bool too_many_trailers;
 
     bool has_length; /* Content-Length was there */
     uint64_t length; /* and its value */

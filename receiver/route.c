@@ -23,10 +23,7 @@ static const struct resource {
      {{"PUT", ROUTE_UPLOAD}, {"GET", ROUTE_DOWNLOAD}, {"HEAD", ROUTE_DOWNLOAD}}},
     {"/healthz", false, "GET, HEAD", {{"GET", ROUTE_HEALTH}, {"HEAD", ROUTE_HEALTH}}},
     {"/readyz", false, "GET, HEAD", {{"GET", ROUTE_READY}, {"HEAD", ROUTE_READY}}},
-    {"/metrics",
-     false,
-     "GET, HEAD",
-     {{"GET", ROUTE_METRICS}, {"HEAD", ROUTE_METRICS}}},
+    {"/metrics", false, "GET, HEAD", {{"GET", ROUTE_METRICS}, {"HEAD", ROUTE_METRICS}}},
 };
 
 static const struct resource *find(const char *path, size_t n, const char **rest)
@@ -84,10 +81,11 @@ struct route_match route_find(struct request *request)
         match.query = path + n + 1;
     resource = find(path, n, &id);
     if (!resource) {
-        reply_problem(&request->reply, 404, "No such resource",
-                      "'%.100s' is neither /blobs, /blobs/<uuid>, /healthz, /readyz nor "
-                      "/metrics",
-                      request->target);
+        reply_problem(
+            &request->reply, 404, "No such resource",
+            "'%.100s' is neither /blobs, /blobs/<uuid>, /healthz, /readyz nor "
+            "/metrics",
+            request->target);
         return match;
     }
     if (id && !uuid_parse(id, (size_t)(path + n - id), &match.id)) {

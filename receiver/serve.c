@@ -1,246 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Start order: signals, store, service, server, listener. Stop order, from the outside
- * in: stop accepting, refuse new uploads, let what is under way finish until the
- * deadline, stop the event loops, stop the committer, close the store.
+ * Start order: signals, the door (access rules and bound sockets), store, service,
+ * server, listener. Stop order, from the outside in: stop accepting, refuse new
+ * uploads, let what is under way finish until the deadline, stop the event loops, then
+ * the jobs that commit, close the store.
  */
 #include "receiver/serve.h"
 
+#include "common/descriptors.h"
 #include "common/log.h"
 #include "common/notify.h"
 #include "common/options.h"
 #include "common/signals.h"
 #include "receiver/access.h"
-#include "receiver/descriptors.h"
 #include "receiver/listener.h"
 #include "receiver/pulse.h"
+#include "receiver/serve_config.h"
 #include "receiver/unix_socket.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <sodium.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-struct config {
-    const char *address;
-    uint64_t port;
-    const char *directory;
-    struct access_config access;
-    unsigned digest;
-    unsigned durability;
-    uint64_t max_blob_bytes;
-    uint64_t threads;
-    uint64_t max_connections;
-    uint64_t max_connections_per_ip;
-    uint64_t idle_timeout_ms;
-    uint64_t min_rate;
-    uint64_t min_rate_window_ms;
-    uint64_t max_header_bytes;
-    uint64_t max_inflight_bytes;
-    uint64_t min_free_bytes;
-    uint64_t shutdown_timeout_ms;
-    const char *log_file;
-    unsigned log_format;
-    unsigned log_level;
-};
-
-#define AT(member) offsetof(struct config, member)
-
-static const struct option_spec specs[] = {
-    {.name = "address",
-     .letter = 'a',
-     .type = OPTION_TEXT,
-     .offset = AT(address),
-     .value_name = "ADDRESS",
-     .preset = "127.0.0.1",
-     .help = "name or number of the address to listen on, or unix:PATH"},
-    {.name = "port",
-     .letter = 'p',
-     .type = OPTION_COUNT,
-     .offset = AT(port),
-     .value_name = "PORT",
-     .preset = "8000",
-     .max = 65535,
-     .help = "port to listen on; 0 picks a free one, which the log names"},
-    {.name = "dir",
-     .letter = 'd',
-     .type = OPTION_TEXT,
-     .offset = AT(directory),
-     .value_name = "DIR",
-     .preset = "blobs",
-     .help = "where blobs are kept"},
-    {.name = "token-file",
-     .type = OPTION_TEXT,
-     .offset = AT(access.token_file),
-     .value_name = "FILE",
-     .help = "ask for a bearer token of this file, whose lines are NAME "
-             "read|write|read,write TOKEN"},
-    {.name = "tls-cert",
-     .type = OPTION_TEXT,
-     .offset = AT(access.tls_cert),
-     .value_name = "FILE",
-     .help = "speak TLS with this certificate (PEM, with its chain)"},
-    {.name = "tls-key",
-     .type = OPTION_TEXT,
-     .offset = AT(access.tls_key),
-     .value_name = "FILE",
-     .help = "its key, unless that is in the same file"},
-    {.name = "tls-client-ca",
-     .type = OPTION_TEXT,
-     .offset = AT(access.tls_client_ca),
-     .value_name = "FILE",
-     .help = "ask for a client certificate that one of these authorities signed"},
-    {.name = "insecure-open",
-     .type = OPTION_FLAG,
-     .offset = AT(access.insecure_open),
-     .help = "let whoever can reach the address read and write"},
-    {.name = "digest",
-     .type = OPTION_CHOICE,
-     .offset = AT(digest),
-     .value_name = "POLICY",
-     .preset = "required",
-     .choices = digest_policy_names,
-     .help = "whether an upload must bring its digest: required, optional (verified "
-             "when there) or ignore"},
-    {.name = "durability",
-     .type = OPTION_CHOICE,
-     .offset = AT(durability),
-     .value_name = "LEVEL",
-     .preset = "strict",
-     .choices = durability_names,
-     .help = "what an acknowledged blob survives: strict (a power cut) or relaxed (a "
-             "crash of this program)"},
-    {.name = "max-blob-size",
-     .type = OPTION_SIZE,
-     .offset = AT(max_blob_bytes),
-     .value_name = "SIZE",
-     .preset = "16GiB",
-     .min = 1,
-     .max = INT64_MAX,
-     .help = "larger blobs are refused"},
-    {.name = "threads",
-     .type = OPTION_COUNT,
-     .offset = AT(threads),
-     .value_name = "N",
-     .preset = "0",
-     .max = 256,
-     .help = "event loops; 0: one for each CPU, at least two"},
-    {.name = "max-connections",
-     .type = OPTION_COUNT,
-     .offset = AT(max_connections),
-     .value_name = "N",
-     .preset = "4096",
-     .min = 1,
-     .max = 1000000,
-     .help = "more connections than this are answered with 503"},
-    {.name = "max-connections-per-ip",
-     .type = OPTION_COUNT,
-     .offset = AT(max_connections_per_ip),
-     .value_name = "N",
-     .preset = "0",
-     .max = 1000000,
-     .help = "the same for one IPv4 address or IPv6 /64; 0: no limit of its own"},
-    {.name = "idle-timeout",
-     .type = OPTION_DURATION,
-     .offset = AT(idle_timeout_ms),
-     .value_name = "TIME",
-     .preset = "75s",
-     .min = 1000,
-     .max = 86400000,
-     .help = "a connection silent for this long is closed"},
-    {.name = "min-rate",
-     .type = OPTION_SIZE,
-     .offset = AT(min_rate),
-     .value_name = "SIZE",
-     .preset = "512B",
-     .max = UINT64_C(1) << 30,
-     .help = "bytes per second that a body, or an answer being read, must move over a "
-             "window; slower ones, and heads longer in coming than a window, are cut "
-             "off; 0: never"},
-    {.name = "min-rate-window",
-     .type = OPTION_DURATION,
-     .offset = AT(min_rate_window_ms),
-     .value_name = "TIME",
-     .preset = "10s",
-     .min = 100,
-     .max = 3600000,
-     .help = "the window of --min-rate"},
-    {.name = "max-header-size",
-     .type = OPTION_SIZE,
-     .offset = AT(max_header_bytes),
-     .value_name = "SIZE",
-     .preset = "16KiB",
-     .min = 1024,
-     .max = 48 * 1024,
-     .help = "a request with a longer head is refused with 431"},
-    {.name = "max-inflight-bytes",
-     .type = OPTION_SIZE,
-     .offset = AT(max_inflight_bytes),
-     .value_name = "SIZE",
-     .preset = "0",
-     .max = INT64_MAX,
-     .help = "uploads under way may together announce, or have sent, this much; "
-             "further ones are answered with 503, and one alone may be larger; 0: no "
-             "limit"},
-    {.name = "min-free",
-     .type = OPTION_SIZE,
-     .offset = AT(min_free_bytes),
-     .value_name = "SIZE",
-     .preset = "1MiB",
-     .max = INT64_MAX / 2,
-     .help = "uploads that would leave less than this on the disk are refused with "
-             "507"},
-    {.name = "shutdown-timeout",
-     .type = OPTION_DURATION,
-     .offset = AT(shutdown_timeout_ms),
-     .value_name = "TIME",
-     .preset = "30s",
-     .max = 86400000,
-     .help = "how long uploads under way may take to finish after SIGTERM"},
-    {.name = "log-file",
-     .letter = 'f',
-     .type = OPTION_TEXT,
-     .offset = AT(log_file),
-     .value_name = "FILE",
-     .help = "append the log to this file instead of stderr"},
-    {.name = "log-format",
-     .type = OPTION_CHOICE,
-     .offset = AT(log_format),
-     .value_name = "FORMAT",
-     .preset = "text",
-     .choices = log_format_names,
-     .help = "text or json"},
-    {.name = "log-level",
-     .type = OPTION_CHOICE,
-     .offset = AT(log_level),
-     .value_name = "LEVEL",
-     .preset = "info",
-     .choices = log_level_names,
-     .help = "error, warn, info or debug"},
-};
-
-static const struct option_set options = {
-    .program = "blob-receiver",
-    .verb = "serve",
-    .env_prefix = "BLOB_RECEIVER",
-    .about = "Accepts blobs over HTTP, verifies their SHA-256 while they arrive, and "
-             "acknowledges them once they are safely on disk.",
-    .epilog =
-        "Send one:\n"
-        "  curl -H \"X-SHA256: $(sha256sum <FILE | cut -c1-64)\" \\\n"
-        "       --data-binary @FILE http://127.0.0.1:8000/blobs\n\n"
-        "SIGINT and SIGTERM finish what is under way, then exit with 0; SIGHUP reads "
-        "tokens\nand certificates again and reopens the log file.\n\n"
-        "A FILE without a slash is looked for in $CREDENTIALS_DIRECTORY first.\n\n"
-        "Exit status: 0 stopped as asked, 1 could not start, 2 bad usage.\n",
-    .specs = specs,
-    .count = sizeof(specs) / sizeof(specs[0]),
-};
 
 struct daemon {
     struct notify notify;
@@ -252,7 +37,7 @@ struct daemon {
     struct listener *listener;
 };
 
-static unsigned event_loops(const struct config *config)
+static unsigned event_loops(const struct serve_config *config)
 {
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
@@ -261,7 +46,7 @@ static unsigned event_loops(const struct config *config)
     return cpus > 2 ? (unsigned)cpus : 2;
 }
 
-static enum status open_store(struct daemon *daemon, const struct config *config,
+static enum status open_store(struct daemon *daemon, const struct serve_config *config,
                               struct error *err)
 {
     unsigned swept = 0;
@@ -274,7 +59,7 @@ static enum status open_store(struct daemon *daemon, const struct config *config
 }
 
 /* Before anything else: who must not be let in is not even heard. */
-static enum status open_door(struct daemon *daemon, const struct config *config,
+static enum status open_door(struct daemon *daemon, const struct serve_config *config,
                              struct error *err)
 {
     enum status st = access_open(&daemon->access, &config->access, err);
@@ -288,7 +73,21 @@ static enum status open_door(struct daemon *daemon, const struct config *config,
     return st;
 }
 
-static enum status serve(struct daemon *daemon, const struct config *config,
+static void raise_descriptors(const struct serve_config *config)
+{
+    enum { OTHERS = 512 }; /* the store, the event loops, lingering connections */
+    uint64_t wanted = config->max_connections * 2 + OTHERS; /* each has a file open */
+    uint64_t limit = descriptors_raise();
+
+    if (limit < wanted)
+        log_event(LOG_WARN, "descriptors",
+                  LOG_FIELDS(log_number("limit", limit), log_number("wanted", wanted)),
+                  "%llu connections may need %llu descriptors, but the limit is %llu",
+                  (unsigned long long)config->max_connections,
+                  (unsigned long long)wanted, (unsigned long long)limit);
+}
+
+static enum status serve(struct daemon *daemon, const struct serve_config *config,
                          struct error *err)
 {
     const struct service_config service = {
@@ -313,7 +112,7 @@ static enum status serve(struct daemon *daemon, const struct config *config,
     };
     enum status st;
 
-    descriptors_raise((unsigned)config->max_connections);
+    raise_descriptors(config);
     st = open_store(daemon, config, err);
     if (st == ST_OK)
         st = service_start(&daemon->service, daemon->store, &service, err);
@@ -346,7 +145,7 @@ static void format_url(char *out, size_t size, const struct daemon *daemon)
                  listener_port(daemon->listener));
 }
 
-static void announce(const struct daemon *daemon, const struct config *config)
+static void announce(const struct daemon *daemon, const struct serve_config *config)
 {
     unsigned port = listener_port(daemon->listener);
     const char *durability = durability_names[config->durability];
@@ -381,7 +180,7 @@ static void reload(struct daemon *daemon)
 }
 
 /* The watchdog is told only what was found out by asking every event loop. */
-static void reassure(struct daemon *daemon, const struct config *config)
+static void reassure(struct daemon *daemon, const struct serve_config *config)
 {
     uint64_t patience_ms = daemon->notify.watchdog_ms;
 
@@ -396,7 +195,7 @@ static void reassure(struct daemon *daemon, const struct config *config)
 }
 
 /* Until the first SIGINT or SIGTERM. */
-static int wait_for_stop(struct daemon *daemon, const struct config *config,
+static int wait_for_stop(struct daemon *daemon, const struct serve_config *config,
                          int signals)
 {
     int patience_ms = -1;
@@ -419,7 +218,7 @@ static int wait_for_stop(struct daemon *daemon, const struct config *config,
     }
 }
 
-static void drain(struct daemon *daemon, const struct config *config, int number)
+static void drain(struct daemon *daemon, const struct serve_config *config, int number)
 {
     unsigned left;
 
@@ -435,7 +234,7 @@ static void drain(struct daemon *daemon, const struct config *config, int number
                   "cutting %u requests that did not finish in time", left);
 }
 
-static int run(const struct config *config)
+static int run(const struct serve_config *config)
 {
     static struct daemon daemon; /* its histograms are too much for a stack */
     struct error err;
@@ -469,19 +268,17 @@ static int run(const struct config *config)
 
 int serve_main(int argc, char **argv)
 {
-    struct config config = {0};
+    struct serve_config config;
     struct error err;
     enum status st;
-    int operand, status;
+    int status;
 
-    st = options_parse(&options, argc, argv, &config, &operand, &err);
+    st = serve_config_parse(argc, argv, &config, &err);
     if (st == ST_END)
         return EXIT_SUCCESS;
-    if (st == ST_OK)
-        st = access_check_options(&config.access, &err);
     if (st != ST_OK) {
         fprintf(stderr, "blob-receiver: %s\n", err.text);
-        return EXIT_USAGE;
+        return st == ST_INVALID ? EXIT_USAGE : EXIT_INCOMPLETE;
     }
     st = log_open(&(struct log_config){.program = "receiver",
                                        .file = config.log_file,

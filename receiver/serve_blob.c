@@ -58,14 +58,14 @@ static bool etag_listed(const char *list, const char *hex, bool weak_too)
 static int check_conditions(const struct request *request, const struct blob_info *info,
                             const char *hex)
 {
-    const char *match = request_header(request, "If-Match");
-    const char *none_match = request_header(request, "If-None-Match");
     const char *since = request_header(request, "If-Modified-Since");
+    char match[1024], none_match[1024];
     int64_t seconds;
 
-    if (match && !etag_listed(match, hex, false))
+    if (request_list(request, "If-Match", false, match, sizeof(match)) &&
+        !etag_listed(match, hex, false))
         return 412;
-    if (none_match)
+    if (request_list(request, "If-None-Match", false, none_match, sizeof(none_match)))
         return etag_listed(none_match, hex, true) ? 304 : 0;
     if (since && parse_http_date(since, &seconds) && info->modified_s <= seconds)
         return 304;
@@ -146,6 +146,10 @@ static void answer(struct request *request, const struct blob_info *info, int fd
     if (condition == 304) {
         reply->status = 304;
         add_validators(reply, info, hex);
+        reply->fd = fd; /* for its length only: a 304 has no content */
+        reply->offset = 0;
+        reply->file_length = info->size;
+        fd = -1;
     } else if (condition == 412) {
         reply_problem(reply, 412, "Precondition failed",
                       "If-Match does not name this blob");

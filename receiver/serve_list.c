@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/units.h"
+#include "receiver/blob_json.h"
 #include "receiver/serve_blob.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
     LIMIT_DEFAULT = 100,
     LIMIT_MAX = 1000,
-    ENTRY_MAX = 256 + 6 * BLOB_TYPE_SIZE, /* every byte of the type may need escaping */
 };
 
 struct list_query {
@@ -55,38 +54,29 @@ static bool read_query(struct list_query *query, const char *text, struct reply 
     return true;
 }
 
-/* A blob that went away since it was listed is left out; one without a digest says so
- * by having none. */
-static void add_blob(struct json *json, struct store *store, const struct uuid *id)
+/* A blob that went away since it was listed is left out. */
+static enum status add_blob(struct json *json, struct store *store,
+                            const struct uuid *id, struct error *err)
 {
-    char text[UUID_TEXT_SIZE], hex[SHA256_HEX_SIZE], date[32];
     struct blob_info info;
-    struct error err;
-    struct tm utc;
-    time_t at;
+    enum status st;
     int fd;
 
-    if (store_find(store, id, &fd, &info, &err) != ST_OK)
-        return;
+    st = store_find(store, id, &fd, &info, err);
+    if (st != ST_OK)
+        return st == ST_END ? ST_OK : st;
     close(fd);
-    at = (time_t)info.modified_s;
-    gmtime_r(&at, &utc);
-    strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%SZ", &utc);
-    json_open(json, NULL, '{');
-    json_string(json, "id", uuid_format(text, id));
-    json_number(json, "size", (int64_t)info.size);
-    if (info.has_digest)
-        json_string(json, "sha256", sha256_to_hex(hex, &info.digest));
-    json_string(json, "type", info.type);
-    json_string(json, "modified", date);
-    json_close(json, '}');
+    blob_json(json, id, &info);
+    return ST_OK;
 }
 
 static void write_list(struct store *store, const struct uuid *ids, size_t count,
                        bool more, struct reply *reply)
 {
-    size_t size = (count + 1) * ENTRY_MAX;
+    size_t size = (count + 1) * BLOB_JSON_SIZE;
     char *text = malloc(size), id[UUID_TEXT_SIZE];
+    enum status st = ST_OK;
+    struct error err;
     struct json json;
 
     if (!text) {
@@ -96,8 +86,13 @@ static void write_list(struct store *store, const struct uuid *ids, size_t count
     json_init(&json, text, size);
     json_open(&json, NULL, '{');
     json_open(&json, "blobs", '[');
-    for (size_t i = 0; i < count; i++)
-        add_blob(&json, store, &ids[i]);
+    for (size_t i = 0; st == ST_OK && i < count; i++)
+        st = add_blob(&json, store, &ids[i], &err);
+    if (st != ST_OK) {
+        free(text);
+        reply_problem(reply, 500, "Storage failed", "%s", err.text);
+        return;
+    }
     json_close(&json, ']');
     if (more)
         json_string(&json, "next", uuid_format(id, &ids[count - 1]));

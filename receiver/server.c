@@ -14,13 +14,6 @@
 #include <time.h>
 #include <unistd.h>
 
-enum {
-    /* Half of it is the read buffer, and all of it becomes resident with the first
-     * request of a connection. Pieces of 128 KiB instead of 64 cost a tenth less CPU
-     * (fewer and larger writes), and a small request about as much more. */
-    CONNECTION_MEMORY = 256 * 1024,
-};
-
 static void format_peer(char out[REQUEST_PEER_SIZE], const struct sockaddr *address)
 {
     char host[INET6_ADDRSTRLEN] = "?";

@@ -6,6 +6,7 @@
 #include "receiver/jobs.h"
 #include "receiver/route.h"
 #include "receiver/serve_blob.h"
+#include "receiver/service_log.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -13,16 +14,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* These threads sleep in fsync most of the time: many of them let the file system fold
- * many files into one journal commit. */
-enum { JOB_THREADS = 32 };
+enum {
+    /* These sleep in fsync most of the time: many of them let the file system fold many
+     * files into one journal commit. */
+    COMMIT_THREADS = 32,
+    /* Lists and the like may read a lot; no commit waits behind them. */
+    READ_THREADS = 4,
+};
 
 struct service {
     struct service_config config; /* set once: read freely */
     struct store *store;
     struct space *space;
-    struct jobs *jobs;
+    struct jobs *commits, *reads;
     struct committer *committer;
+    struct service_log log;
     atomic_bool draining;
 };
 
@@ -33,6 +39,7 @@ struct task {
     struct ingest *ingest; /* of an upload */
     uint64_t started_ns, commit_ns;
     struct request *request; /* while at work */
+    bool committed;
     void (*done)(void *);
     void *argument;
 };
@@ -49,12 +56,15 @@ enum status service_start(struct service **out, struct store *store,
     service->store = store;
     st = space_create(&service->space, store, &config->space, err);
     if (st == ST_OK)
-        st = jobs_start(&service->jobs, "job", JOB_THREADS, err);
+        st = jobs_start(&service->commits, "commit", COMMIT_THREADS, err);
+    if (st == ST_OK)
+        st = jobs_start(&service->reads, "read", READ_THREADS, err);
     if (st == ST_OK)
         st = committer_create(&service->committer, store, config->durability,
-                              service->jobs, err);
+                              service->commits, err);
     if (st != ST_OK) {
-        jobs_stop(&service->jobs);
+        jobs_stop(&service->commits);
+        jobs_stop(&service->reads);
         space_destroy(&service->space);
         free(service);
         return st;
@@ -67,7 +77,8 @@ void service_stop(struct service **service)
 {
     if (!*service)
         return;
-    jobs_stop(&(*service)->jobs);
+    jobs_stop(&(*service)->commits);
+    jobs_stop(&(*service)->reads);
     committer_destroy(&(*service)->committer);
     space_destroy(&(*service)->space);
     free(*service);
@@ -171,6 +182,11 @@ enum service_next service_begin(struct service *service, struct request *request
     return SERVICE_BODY;
 }
 
+bool service_wants_body(const struct task *task)
+{
+    return task->ingest != NULL;
+}
+
 bool service_body(struct task *task, struct request *request, const void *bytes,
                   size_t n)
 {
@@ -269,6 +285,7 @@ static void committed(struct commit *commit)
     struct task *task = commit->owner;
 
     count_commit(task);
+    task->committed = true;
     task->done(task->argument);
 }
 
@@ -287,66 +304,13 @@ void service_work(struct task *task, struct request *request, void (*done)(void 
         return;
     }
     task->job.run = run_read;
-    jobs_submit(task->service->jobs, &task->job);
+    jobs_submit(task->service->reads, &task->job);
 }
 
 void service_result(struct task *task, struct request *request)
 {
     if (task->ingest)
         ingest_result(task->ingest, request);
-}
-
-enum { FROM_SIZE = REQUEST_PEER_SIZE + REQUEST_CLIENT_SIZE + 4 };
-
-static const char *from(char out[FROM_SIZE], const struct request *request)
-{
-    bool known = request->client[0] != '\0';
-
-    snprintf(out, FROM_SIZE, "%s%s%s%s", request->peer, known ? " (" : "",
-             request->client, known ? ")" : "");
-    return out;
-}
-
-/* The last field of a line: of a client that is not known it is the end of the list. */
-static struct log_field client_field(const struct request *request)
-{
-    return log_text(request->client[0] != '\0' ? "client" : NULL, request->client);
-}
-
-static void log_stored(const struct task *task, const struct request *request)
-{
-    uint64_t ms = (clock_monotonic_ns() - task->started_ns) / 1000000;
-    uint64_t bytes = ingest_received(task->ingest);
-    const char *event = request->reply.status == 201 ? "stored" : "replayed";
-    char id[UUID_TEXT_SIZE], who[FROM_SIZE];
-
-    uuid_format(id, ingest_id(task->ingest));
-    log_event(LOG_INFO, event,
-              LOG_FIELDS(log_text("blob", id), log_number("bytes", bytes),
-                         log_number("ms", ms), log_text("peer", request->peer),
-                         client_field(request)),
-              "%s %s %llu bytes from %s, %llu ms", event, id, (unsigned long long)bytes,
-              from(who, request), (unsigned long long)ms);
-}
-
-static void log_refused(const struct task *task, const struct request *request)
-{
-    const struct reply *reply = &request->reply;
-    const struct uuid *blob = task && task->ingest ? ingest_id(task->ingest) : NULL;
-    bool serious = reply->status == 500 || reply->status == 507;
-    char id[UUID_TEXT_SIZE] = "", who[FROM_SIZE];
-
-    if (blob)
-        uuid_format(id, blob);
-    log_event(serious ? LOG_ERROR : LOG_WARN, "refused",
-              LOG_FIELDS(log_number("status", reply->status),
-                         log_text("reason", reply->reason), log_text("blob", id),
-                         log_text("method", request->method),
-                         log_text("target", request->target),
-                         log_text("peer", request->peer), client_field(request)),
-              "refused %s %s from %s: %d %s%s%s", request->method, request->target,
-              from(who, request), reply->status, reply->reason, blob ? ", blob " : "",
-              id);
 }
 
 /* Of a request that did not get as far as its route the method has to tell. */
@@ -364,51 +328,59 @@ static void count(struct service *service, const struct task *task,
 
     if (task)
         took_us = (clock_monotonic_ns() - task->started_ns) / 1000 + 1;
-    metrics_answered(service->config.metrics, &request->reply,
-                     is_upload(task, request), took_us);
+    metrics_answered(service->config.metrics, &request->reply, is_upload(task, request),
+                     took_us);
+}
+
+static struct service_log_upload upload_of(const struct task *task)
+{
+    return (struct service_log_upload){
+        .id = task && task->ingest ? ingest_id(task->ingest) : NULL,
+        .bytes = task && task->ingest ? ingest_received(task->ingest) : 0,
+        .ms = task ? (clock_monotonic_ns() - task->started_ns) / 1000000 : 0,
+    };
 }
 
 void service_answered(struct service *service, const struct task *task,
                       const struct request *request)
 {
+    const struct service_log_upload upload = upload_of(task);
     const struct reply *reply = &request->reply;
 
     count(service, task, request);
     if (reply->status >= 400) {
         if (task && reply->status == 507)
             space_refused(task->service->space);
-        log_refused(task, request);
+        service_log_refused(&service->log, request, &upload);
     } else if (task && task->ingest) {
-        if (log_enabled(LOG_INFO))
-            log_stored(task, request);
-    } else if (log_enabled(LOG_DEBUG)) {
-        log_event(LOG_DEBUG, "served",
-                  LOG_FIELDS(log_number("status", reply->status),
-                             log_text("target", request->target),
-                             log_text("peer", request->peer)),
-                  "served %s %s to %s: %d", request->method, request->target,
-                  request->peer, reply->status);
+        service_log_stored(request, &upload, reply->status == 201);
+    } else {
+        service_log_served(request);
     }
 }
 
-void service_dispose(struct task **task, const struct request *request, bool unanswered)
+void service_dispose(struct task **out, const struct request *request,
+                     const char *unanswered)
 {
-    if (!*task)
-        return;
-    if (unanswered && (*task)->ingest)
-        metrics_add(&(*task)->service->config.metrics->abandoned, 1);
-    if (unanswered && (*task)->ingest && ingest_id((*task)->ingest)) {
-        uint64_t bytes = ingest_received((*task)->ingest);
-        char id[UUID_TEXT_SIZE];
+    struct task *task = *out;
+    struct metrics *metrics;
 
-        uuid_format(id, ingest_id((*task)->ingest));
-        log_event(LOG_WARN, "abandoned",
-                  LOG_FIELDS(log_text("blob", id), log_number("bytes", bytes),
-                             log_text("peer", request->peer)),
-                  "abandoned %s after %llu bytes: %s went away", id,
-                  (unsigned long long)bytes, request->peer);
+    if (!task)
+        return;
+    metrics = task->service->config.metrics;
+    if (unanswered && task->ingest) {
+        const struct service_log_upload upload = upload_of(task);
+
+        /* The blob is stored all the same when only its acknowledgement was lost. */
+        if (task->committed && ingest_commit(task->ingest)->result == ST_OK) {
+            metrics_add(&metrics->stored, 1);
+            service_log_stored(request, &upload, true);
+        } else {
+            metrics_add(&metrics->abandoned, 1);
+            service_log_abandoned(request, &upload, unanswered);
+        }
     }
-    ingest_destroy(&(*task)->ingest);
-    free(*task);
-    *task = NULL;
+    ingest_destroy(&task->ingest);
+    free(task);
+    *out = NULL;
 }

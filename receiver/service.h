@@ -48,6 +48,9 @@ bool service_draining(const struct service *service);
 enum service_next service_begin(struct service *service, struct request *request,
                                 struct task **task);
 
+/* Whether the body means anything, or is only read past. */
+bool service_wants_body(const struct task *task);
+
 /* False: request->reply is the answer, the rest of the body may be discarded. */
 bool service_body(struct task *task, struct request *request, const void *bytes,
                   size_t n);
@@ -62,8 +65,8 @@ void service_result(struct task *task, struct request *request);
 void service_answered(struct service *service, const struct task *task,
                       const struct request *request);
 
-/* unanswered: the peer went away first. */
+/* unanswered: why there was no answer of ours; NULL: there was. */
 void service_dispose(struct task **task, const struct request *request,
-                     bool unanswered);
+                     const char *unanswered);
 
 #endif

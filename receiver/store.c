@@ -25,8 +25,8 @@ enum {
 struct store {
     int root; /* set once: read freely */
     struct {  /* store_sync_shard's alone, which is one thread at a time */
-        struct store_shard
-            shard[RECENT_SHARDS]; /* whose parents are known to be synced */
+        ino_t
+            shard[RECENT_SHARDS]; /* directories whose parents are known to be synced */
         unsigned next;
     } synced;
 };
@@ -69,6 +69,8 @@ static enum status sync_parent_of(int root, const char *directory, struct error 
     enum status st = ST_OK;
     int fd = openat(root, "..", O_RDONLY | DIRECTORY_FLAGS);
 
+    if (fd < 0 && errno == EACCES) /* not ours to make durable */
+        return ST_OK;
     if (fd < 0 || fsync(fd) != 0)
         st = error_sys(err, errno, "sync the parent of '%s'", directory);
     if (fd >= 0)
@@ -78,18 +80,17 @@ static enum status sync_parent_of(int root, const char *directory, struct error 
 
 static enum status open_root(const char *directory, int *out, struct error *err)
 {
-    bool created = mkdir(directory, DIRECTORY_MODE) == 0;
     enum status st = ST_OK;
     int fd;
 
-    if (!created && errno != EEXIST)
+    if (mkdir(directory, DIRECTORY_MODE) != 0 && errno != EEXIST)
         return error_sys(err, errno, "create directory '%s'", directory);
     fd = open(directory, O_RDONLY | DIRECTORY_FLAGS);
     if (fd < 0)
         return error_sys(err, errno, "open directory '%s'", directory);
     if (faccessat(fd, ".", R_OK | W_OK | X_OK, AT_EACCESS) != 0)
         st = error_sys(err, errno, "write in directory '%s'", directory);
-    else if (created)
+    else
         st = sync_parent_of(fd, directory, err);
     if (st == ST_OK)
         *out = fd;
@@ -102,8 +103,10 @@ static enum status prepare(int root, unsigned *swept, struct error *err)
 {
     enum status st;
 
-    if (flock(root, LOCK_EX | LOCK_NB) != 0)
+    if (flock(root, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
         return error_set(err, ST_REFUSED, "another receiver stores there");
+    if (flock(root, LOCK_EX | LOCK_NB) != 0)
+        return error_sys(err, errno, "lock the directory");
     st = blob_file_probe_attributes(root, err);
     if (st != ST_OK)
         return st;
@@ -151,6 +154,10 @@ enum status store_open_beside(struct store **out, const char *directory,
 
     if (root < 0)
         return error_sys(err, errno, "open directory '%s'", directory);
+    if (faccessat(root, "other", F_OK, 0) != 0) { /* each store has it from its start */
+        close(root);
+        return error_set(err, ST_REFUSED, "'%s' is not a store of blobs", directory);
+    }
     store = calloc(1, sizeof(*store));
     if (!store) {
         close(root);
@@ -243,23 +250,24 @@ void store_withdraw(struct store *store, const struct uuid *id)
     (void)unlinkat(store->root, path.text, 0);
 }
 
-static bool parent_synced(const struct store *store, const struct store_shard *shard)
+static bool parent_synced(const struct store *store, ino_t shard)
 {
     for (unsigned i = 0; i < RECENT_SHARDS; i++)
-        if (strcmp(store->synced.shard[i].path, shard->path) == 0)
+        if (store->synced.shard[i] == shard)
             return true;
     return false;
 }
 
 /* A shard seen for the first time since start may be new, or its creator may have been
- * killed before its parent was synced. */
+ * killed before its parent was synced; one that was moved away may have been made
+ * again. */
 static enum status sync_parent(struct store *store, const struct store_shard *shard,
-                               struct error *err)
+                               ino_t inode, struct error *err)
 {
     enum status st = ST_OK;
     int fd;
 
-    if (parent_synced(store, shard))
+    if (parent_synced(store, inode))
         return ST_OK;
     fd = openat(store->root, strncmp(shard->path, "other/", 6) == 0 ? "other" : ".",
                 O_RDONLY | DIRECTORY_FLAGS);
@@ -268,7 +276,7 @@ static enum status sync_parent(struct store *store, const struct store_shard *sh
     st = durable_directory_sync(fd, err);
     close(fd);
     if (st == ST_OK) {
-        store->synced.shard[store->synced.next] = *shard;
+        store->synced.shard[store->synced.next] = inode;
         store->synced.next = (store->synced.next + 1) % RECENT_SHARDS;
     }
     return st;
@@ -277,16 +285,20 @@ static enum status sync_parent(struct store *store, const struct store_shard *sh
 enum status store_sync_shard(struct store *store, const struct store_shard *shard,
                              struct error *err)
 {
+    struct stat about;
     enum status st;
     int fd;
 
     fd = open_beneath(store, shard->path, O_RDONLY | O_DIRECTORY);
     if (fd < 0)
         return error_sys(err, errno, "open shard '%s'", shard->path);
-    st = durable_directory_sync(fd, err);
+    if (fstat(fd, &about) != 0)
+        st = error_sys(err, errno, "stat");
+    else
+        st = durable_directory_sync(fd, err);
     close(fd);
     if (st == ST_OK)
-        st = sync_parent(store, shard, err);
+        st = sync_parent(store, shard, about.st_ino, err);
     if (st != ST_OK)
         error_prefix(err, "shard '%s'", shard->path);
     return st;

@@ -74,4 +74,11 @@ enum status store_quarantine(struct store *store, const struct uuid *id,
 enum status store_list(struct store *store, const struct uuid *after, struct uuid *ids,
                        size_t limit, size_t *count, struct error *err) MUST_CHECK;
 
+/* Calls visit for every blob, in that order, until it returns something else than
+ * ST_OK, which is then returned. */
+typedef enum status store_visit(void *context, const struct uuid *id,
+                                struct error *err);
+enum status store_each(struct store *store, store_visit *visit, void *context,
+                       struct error *err) MUST_CHECK;
+
 #endif

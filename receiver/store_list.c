@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Listing without an index and in fixed memory: of each directory only the smallest
- * names after the cursor are kept, so a page costs one pass over one or two directories
- * however many blobs there are.
+ * names after the cursor are kept. A page costs one pass over the shards it takes blobs
+ * from, and one over the store's directory for every WINDOW of them.
  */
 #include "receiver/store.h"
 #include "receiver/store_private.h"
@@ -11,9 +11,18 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { WINDOW = 256 };
+
+/* The shards that come next. */
+struct window {
+    struct store_shard shard[2 * WINDOW]; /* twice, see keep_smallest */
+    size_t count, next;
+};
 
 static enum status open_stream(struct store *store, const char *path, DIR **out,
                                struct error *err)
@@ -34,6 +43,37 @@ static enum status open_stream(struct store *store, const char *path, DIR **out,
     return ST_OK;
 }
 
+/* A directory that cannot be read to its end must not pass for a short one. */
+static const struct dirent *next_entry(DIR *stream, const char *path, enum status *st,
+                                       struct error *err)
+{
+    const struct dirent *entry;
+
+    errno = 0;
+    entry = readdir(stream);
+    if (!entry && errno != 0)
+        *st = error_sys(err, errno, "list '%s'", path);
+    return entry;
+}
+
+/* Called for each addition: sorts and cuts to the `limit` smallest whenever there are
+ * twice as many, which costs O(log limit) an entry. */
+static size_t keep_smallest(void *base, size_t held, size_t size, size_t limit,
+                            int (*compare)(const void *, const void *))
+{
+    if (held < 2 * limit)
+        return held;
+    qsort(base, held, size, compare);
+    return limit;
+}
+
+static size_t finish_smallest(void *base, size_t held, size_t size, size_t limit,
+                              int (*compare)(const void *, const void *))
+{
+    qsort(base, held, size, compare);
+    return held < limit ? held : limit;
+}
+
 /* "2026-11-21T18": as strftime wrote it, and nothing an operator put beside it. */
 static bool is_hour(const char *name)
 {
@@ -51,60 +91,66 @@ static bool is_hex_pair(const char *name)
     return strlen(name) == 2 && strspn(name, "0123456789abcdef") == 2;
 }
 
-/* The smallest entry of `path` above `above` that has the right shape. */
-static enum status next_entry(struct store *store, const char *path, const char *above,
-                              bool (*fits)(const char *), struct store_shard *out,
-                              struct error *err)
+static int compare_shards(const void *a, const void *b)
 {
-    struct store_shard best = {""};
+    const struct store_shard *x = a, *y = b;
+
+    return strcmp(x->path, y->path);
+}
+
+/* Fills the window from one directory with names above `above`. */
+static enum status gather(struct store *store, const char *path, const char *prefix,
+                          bool (*fits)(const char *), const char *above,
+                          struct window *window, struct error *err)
+{
     const struct dirent *entry;
     DIR *stream = NULL;
+    size_t held = 0;
     enum status st;
 
     st = open_stream(store, path, &stream, err);
     if (st != ST_OK)
-        return st;
-    while ((entry = readdir(stream)) != NULL) {
-        if (!fits(entry->d_name) || strcmp(entry->d_name, above) <= 0)
+        return st == ST_END ? ST_OK : st;
+    while ((entry = next_entry(stream, path, &st, err)) != NULL) {
+        struct store_shard *shard = &window->shard[held];
+
+        if (!fits(entry->d_name))
             continue;
-        if (best.path[0] == '\0' || strcmp(entry->d_name, best.path) < 0)
-            memcpy(best.path, entry->d_name, strlen(entry->d_name) + 1);
+        snprintf(shard->path, sizeof(shard->path), "%s%.13s", prefix, entry->d_name);
+        if (strcmp(shard->path, above) > 0)
+            held = keep_smallest(window->shard, held + 1, sizeof(*shard), WINDOW,
+                                 compare_shards);
     }
     closedir(stream);
-    if (best.path[0] == '\0')
-        return ST_END;
-    *out = best;
-    return ST_OK;
+    window->count = finish_smallest(window->shard, held, sizeof(window->shard[0]),
+                                    WINDOW, compare_shards);
+    return st;
 }
 
-/* The hours in order of time, then other/00 to other/ff. */
-static enum status next_shard(struct store *store, struct store_shard *shard,
-                              struct error *err)
+/* The hours in order of time, then other/00 to other/ff: which is also the order of
+ * their names. ST_END behind the last. */
+static enum status next_shard(struct store *store, struct window *window,
+                              struct store_shard *shard, struct error *err)
 {
-    static const char other[] = "other/";
-    const size_t prefix = sizeof(other) - 1;
-    struct store_shard found;
-    const char *above = "";
-    enum status st;
+    enum status st = ST_OK;
 
-    if (strncmp(shard->path, other, prefix) != 0) {
-        st = next_entry(store, ".", shard->path, is_hour, &found, err);
-        if (st != ST_END) {
-            *shard = st == ST_OK ? found : *shard;
+    if (window->next == window->count) {
+        window->next = window->count = 0;
+        if (shard->path[0] != 'o')
+            st = gather(store, ".", "", is_hour, shard->path, window, err);
+        if (st == ST_OK && window->count == 0)
+            st = gather(store, "other", "other/", is_hex_pair, shard->path, window,
+                        err);
+        if (st != ST_OK)
             return st;
-        }
-    } else {
-        above = shard->path + prefix;
     }
-    st = next_entry(store, "other", above, is_hex_pair, &found, err);
-    if (st != ST_OK)
-        return st;
-    memcpy(shard->path, other, prefix);
-    memcpy(shard->path + prefix, found.path, sizeof("ff"));
+    if (window->count == 0)
+        return ST_END;
+    *shard = window->shard[window->next++];
     return ST_OK;
 }
 
-static int compare(const void *a, const void *b)
+static int compare_ids(const void *a, const void *b)
 {
     return uuid_compare(a, b);
 }
@@ -118,8 +164,7 @@ static bool belongs(const struct uuid *id, const struct store_shard *shard)
     return strcmp(home.path, shard->path) == 0;
 }
 
-/* Keeps the `limit` smallest ids of a shard. `room` holds twice that: it is sorted and
- * cut whenever it is full, which costs O(log limit) an entry. */
+/* The `limit` smallest ids of a shard; `room` holds twice that. */
 static enum status smallest(struct store *store, const struct store_shard *shard,
                             const struct uuid *after, struct uuid *room, size_t limit,
                             size_t *count, struct error *err)
@@ -133,56 +178,94 @@ static enum status smallest(struct store *store, const struct store_shard *shard
     st = open_stream(store, shard->path, &stream, err);
     if (st != ST_OK)
         return st == ST_END ? ST_OK : st;
-    while ((entry = readdir(stream)) != NULL) {
+    while ((entry = next_entry(stream, shard->path, &st, err)) != NULL) {
         struct uuid id;
 
-        if (!blob_file_name_parse(entry->d_name, &id))
+        if (!blob_file_name_parse(entry->d_name, &id) || !belongs(&id, shard) ||
+            (after && uuid_compare(&id, after) <= 0))
             continue;
-        if (after && uuid_compare(&id, after) <= 0)
-            continue;
-        if (!belongs(&id, shard))
-            continue;
-        room[held++] = id;
-        if (held == 2 * limit) {
-            qsort(room, held, sizeof(*room), compare);
-            held = limit;
-        }
+        room[held] = id;
+        held = keep_smallest(room, held + 1, sizeof(*room), limit, compare_ids);
     }
     closedir(stream);
-    qsort(room, held, sizeof(*room), compare);
-    *count = held < limit ? held : limit;
-    return ST_OK;
+    *count = finish_smallest(room, held, sizeof(*room), limit, compare_ids);
+    return st;
+}
+
+/* In `room` there is space for twice what is wanted. */
+static enum status collect(struct store *store, const struct uuid *after,
+                           struct window *window, struct uuid *room, struct uuid *ids,
+                           size_t limit, size_t *total, struct error *err)
+{
+    struct store_shard shard = {""};
+    enum status st = ST_OK;
+
+    *total = 0;
+    if (after)
+        shard = store_shard_of(after);
+    else
+        st = next_shard(store, window, &shard, err);
+    while (st == ST_OK && *total < limit) {
+        size_t n;
+
+        st = smallest(store, &shard, after, room, limit - *total, &n, err);
+        if (st != ST_OK)
+            break;
+        memcpy(ids + *total, room, n * sizeof(*ids));
+        *total += n;
+        after = NULL;
+        if (*total < limit)
+            st = next_shard(store, window, &shard, err);
+    }
+    return st == ST_END ? ST_OK : st;
 }
 
 enum status store_list(struct store *store, const struct uuid *after, struct uuid *ids,
                        size_t limit, size_t *count, struct error *err)
 {
-    struct store_shard shard = {""};
+    struct window *window = calloc(1, sizeof(*window));
     struct uuid *room = malloc(2 * limit * sizeof(*room));
-    enum status st = ST_OK;
+    enum status st;
     size_t total = 0;
 
-    if (!room)
-        return error_sys(err, ENOMEM, "list the store");
-    if (after)
-        shard = store_shard_of(after);
+    if (!window || !room)
+        st = error_sys(err, ENOMEM, "list the store");
     else
-        st = next_shard(store, &shard, err);
-    while (st == ST_OK && total < limit) {
-        size_t n;
-
-        st = smallest(store, &shard, after, room, limit - total, &n, err);
-        if (st != ST_OK)
-            break;
-        memcpy(ids + total, room, n * sizeof(*ids));
-        total += n;
-        after = NULL;
-        if (total < limit)
-            st = next_shard(store, &shard, err);
-    }
+        st = collect(store, after, window, room, ids, limit, &total, err);
+    if (st == ST_OK)
+        *count = total;
+    free(window);
     free(room);
-    if (st != ST_OK && st != ST_END)
-        return st;
-    *count = total;
-    return ST_OK;
+    return st;
+}
+
+static enum status visit_page(const struct uuid *page, size_t count, store_visit *visit,
+                              void *context, struct error *err)
+{
+    enum status st = ST_OK;
+
+    for (size_t i = 0; st == ST_OK && i < count; i++)
+        st = visit(context, &page[i], err);
+    return st;
+}
+
+enum status store_each(struct store *store, store_visit *visit, void *context,
+                       struct error *err)
+{
+    enum { PAGE = 1000 };
+    struct uuid *page = calloc(PAGE, sizeof(*page)), after;
+    size_t count = 0;
+    enum status st;
+
+    if (!page)
+        return error_sys(err, ENOMEM, "list the store");
+    st = store_list(store, NULL, page, PAGE, &count, err);
+    while (st == ST_OK && count > 0) {
+        st = visit_page(page, count, visit, context, err);
+        after = page[count - 1];
+        if (st == ST_OK)
+            st = store_list(store, &after, page, PAGE, &count, err);
+    }
+    free(page);
+    return st;
 }

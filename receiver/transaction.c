@@ -121,6 +121,18 @@ static struct MHD_Response *make_response(struct reply *reply, bool encrypted)
     return response;
 }
 
+/* Behind a chunked body nothing can be trusted to be a request (gate.h). And while
+ * there are many connections, none is kept that would hold its buffer without using it.
+ */
+static bool is_last(const struct transaction *transaction)
+{
+    const struct server *server = transaction->server;
+
+    return transaction->request.reply.close || transaction->request.chunked ||
+           service_draining(server->service) ||
+           census_count(server->census) > KEEP_ALIVE_MAX;
+}
+
 static enum MHD_Result answer(struct transaction *transaction)
 {
     struct request *request = &transaction->request;
@@ -133,8 +145,7 @@ static enum MHD_Result answer(struct transaction *transaction)
     for (size_t i = 0; i < reply->headers && result == MHD_YES; i++)
         result = MHD_add_response_header(response, reply->header[i].name,
                                          reply->header[i].value);
-    if (result == MHD_YES &&
-        (reply->close || service_draining(transaction->server->service)))
+    if (result == MHD_YES && is_last(transaction))
         result = MHD_add_response_header(response, "Connection", "close");
     if (result == MHD_YES)
         result = MHD_queue_response(transaction->mhd, (unsigned)reply->status,
@@ -258,6 +269,8 @@ static bool pass_gate(struct transaction *transaction, const char *method,
 static enum MHD_Result on_head(struct transaction *transaction, const char *method,
                                const char *version)
 {
+    struct request *request = &transaction->request;
+
     pace_phase(&transaction->connection->runner, PACE_BODY);
     if (!pass_gate(transaction, method, version))
         return answer_early(transaction);
@@ -267,6 +280,12 @@ static enum MHD_Result on_head(struct transaction *transaction, const char *meth
     if (service_begin(transaction->server->service, &transaction->request,
                       &transaction->task) == SERVICE_REPLY)
         return answer_early(transaction);
+    if (!service_wants_body(transaction->task) &&
+        (request->chunked || request->length > DISCARD_MAX)) {
+        reply_problem(&request->reply, 413, "Body not expected",
+                      "a %.20s has no body here", request->method);
+        return answer_early(transaction);
+    }
     transaction->phase = PHASE_BODY;
     return MHD_YES;
 }
@@ -301,8 +320,10 @@ static enum MHD_Result add_trailer(void *context, enum MHD_ValueKind kind,
     struct request *request = context;
 
     (void)kind;
-    if (request->trailers == sizeof(request->trailer) / sizeof(request->trailer[0]))
+    if (request->trailers == sizeof(request->trailer) / sizeof(request->trailer[0])) {
+        request->too_many_trailers = true;
         return MHD_NO;
+    }
     request->trailer[request->trailers++] = (struct request_header){
         name, value ? value : "", name_length, value_length};
     return MHD_YES;
@@ -341,9 +362,12 @@ static enum MHD_Result on_end(struct transaction *transaction)
 
     switch (transaction->phase) {
     case PHASE_BODY:
-        if (request->chunked)
+        if (request->chunked) {
             MHD_get_connection_values_n(transaction->mhd, MHD_FOOTER_KIND, add_trailer,
                                         request);
+            if (!gate_check_trailers(request))
+                return answer(transaction);
+        }
         if (service_end(transaction->task, request) == SERVICE_WORK)
             return begin_work(transaction);
         return answer(transaction);
@@ -401,6 +425,7 @@ void *transaction_begin(void *context, const char *target, struct MHD_Connection
            sizeof(*transaction) - sizeof(transaction->request));
     request = &transaction->request;
     request->headers = request->trailers = 0;
+    request->too_many_trailers = false;
     request->has_length = request->chunked = request->expects_continue = false;
     request->length = 0;
     request->method = request->version = "";
@@ -423,6 +448,24 @@ void *transaction_begin(void *context, const char *target, struct MHD_Connection
     return transaction;
 }
 
+/* Why a request got no answer of ours. */
+static const char *how_it_ended(enum MHD_RequestTerminationCode code)
+{
+    switch (code) {
+    case MHD_REQUEST_TERMINATED_COMPLETED_OK: /* with a page of libmicrohttpd's own */
+        return "malformed";
+    case MHD_REQUEST_TERMINATED_TIMEOUT_REACHED:
+        return "too slow";
+    case MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN:
+        return "cut while shutting down";
+    case MHD_REQUEST_TERMINATED_WITH_ERROR:
+    case MHD_REQUEST_TERMINATED_READ_ERROR:
+    case MHD_REQUEST_TERMINATED_CLIENT_ABORT:
+        break;
+    }
+    return "the client went away";
+}
+
 void transaction_end(void *context, struct MHD_Connection *mhd, void **request_context,
                      enum MHD_RequestTerminationCode code)
 {
@@ -430,7 +473,6 @@ void transaction_end(void *context, struct MHD_Connection *mhd, void **request_c
     struct transaction *transaction = *request_context;
 
     (void)mhd;
-    (void)code;
     if (!transaction)
         return;
     /* Resumed, but closed before the handler was called again: what was committed stays
@@ -439,7 +481,7 @@ void transaction_end(void *context, struct MHD_Connection *mhd, void **request_c
         atomic_fetch_sub(&server->working, 1);
     pace_phase(&transaction->connection->runner, PACE_IDLE);
     service_dispose(&transaction->task, &transaction->request,
-                    transaction->phase != PHASE_ANSWERED);
+                    transaction->phase != PHASE_ANSWERED ? how_it_ended(code) : NULL);
     reply_release(&transaction->request.reply);
     free(transaction);
     *request_context = NULL;

@@ -13,8 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PAGE = 1000 };
-
 struct config {
     uint64_t max_rate;
     bool quarantine;
@@ -144,14 +142,18 @@ static enum status verify_open(struct check *check, const struct uuid *id, int f
     return ST_OK;
 }
 
-static enum status verify_one(struct check *check, const struct uuid *id)
+static enum status verify_one(void *context, const struct uuid *id,
+                              struct error *failure)
 {
+    struct check *check = context;
     char text[UUID_TEXT_SIZE];
     struct blob_info info;
     struct error err;
     enum status st;
     int fd;
 
+    (void)
+        failure; /* what is wrong with one blob is reported, and the next one checked */
     st = store_find(check->store, id, &fd, &info, &err);
     if (st == ST_END) /* taken away since it was listed */
         return ST_OK;
@@ -165,27 +167,6 @@ static enum status verify_one(struct check *check, const struct uuid *id)
     return st;
 }
 
-static enum status verify_all(struct check *check, struct error *err)
-{
-    struct uuid *page = calloc(PAGE, sizeof(*page)), after;
-    enum status st = ST_OK;
-    bool first = true;
-    size_t count = 1;
-
-    if (!page)
-        return error_sys(err, ENOMEM, "verify");
-    while (st == ST_OK && count > 0) {
-        st = store_list(check->store, first ? NULL : &after, page, PAGE, &count, err);
-        for (size_t i = 0; st == ST_OK && i < count; i++)
-            st = verify_one(check, &page[i]);
-        if (st == ST_OK && count > 0)
-            after = page[count - 1];
-        first = false;
-    }
-    free(page);
-    return st;
-}
-
 static int run(struct check *check, const char *directory)
 {
     bool json = check->config->log_format == LOG_FORMAT_JSON;
@@ -194,7 +175,7 @@ static int run(struct check *check, const char *directory)
 
     st = store_open_beside(&check->store, directory, &err);
     if (st == ST_OK)
-        st = verify_all(check, &err);
+        st = store_each(check->store, verify_one, check, &err);
     store_close(&check->store);
     if (st != ST_OK && st != ST_CLOSED) {
         log_footer(NULL);

@@ -8,7 +8,8 @@
 #ifndef RECEIVER_VERIFY_H
 #define RECEIVER_VERIFY_H
 
-/* argv[0] is the verb. Returns the exit status: 0 only when every blob is what it was. */
+/* argv[0] is the verb. Returns the exit status: 0 only when every blob is what it was.
+ */
 int verify_main(int argc, char **argv);
 
 #endif

@@ -387,10 +387,12 @@ static void deliver(struct parcel *parcel)
             else
                 bury(parcel, &err);
             return;
+        case ST_SYSTEM: /* descriptors or memory are short here */
+            stay(parcel, &err);
+            return;
         case ST_END:
         case ST_CORRUPT:
         case ST_INVALID:
-        case ST_SYSTEM:
             bury(parcel, &err);
             return;
         }
@@ -417,6 +419,8 @@ static void handle(struct delivery *delivery, unsigned worker,
                      &err);
     if (st == ST_END) {
         lose(&parcel, &err);
+    } else if (st == ST_SYSTEM) {
+        stay(&parcel, &err);
     } else if (st != ST_OK) {
         bury(&parcel, &err);
     } else {

@@ -3,6 +3,18 @@
 
 #include "common/log.h"
 
+/* A receiver says that it lives to anybody; whoever does not is something else. */
+static enum status judge(const struct reach_config *config,
+                         const struct exchange_response *response, struct error *err)
+{
+    enum status verdict = exchange_verdict(response->status);
+
+    if (verdict == ST_OK)
+        return ST_OK;
+    return error_set(err, verdict, "%s answers %d: is this a blob-receiver?",
+                     config->url, response->status);
+}
+
 enum status reach_wait(const struct reach_config *config, struct error *err)
 {
     struct exchange_config connection = config->connection;
@@ -24,6 +36,8 @@ enum status reach_wait(const struct reach_config *config, struct error *err)
         uint64_t delay_ms = retry_delay_ms(&config->retry, attempt, 0);
 
         st = exchange_perform(exchange, &request, &response, err);
+        if (st == ST_OK)
+            st = judge(config, &response, err);
         if (st != ST_AGAIN || attempt >= config->retry.max_attempts)
             break;
         log_event(LOG_WARN, "unreachable",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reach -- waits until the receiver answers at all, before blobs are made for it.
+ * reach -- waits until the receiver says that it lives, before blobs are made for it.
  *
  * A mistyped port is then one clear line, not a dead letter for every blob; a receiver
  * that is about to start is waited for.
@@ -19,7 +19,7 @@
 
 struct reach_config {
     struct exchange_config connection; /* its timeout and cancel are set here */
-    const char *url; /* any answer of it will do, whatever its status */
+    const char *url;                   /* of its /healthz */
     uint64_t timeout_ms;
     struct retry_policy retry;
     struct latch *stop;

@@ -255,18 +255,20 @@ static enum status open_blob(const struct spool *spool, int dir_fd, const char *
                              struct error *err)
 {
     char name[BLOB_FILE_NAME_SIZE];
+    enum status st;
     int opened = openat(dir_fd, blob_file_name(name, id),
                         O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
     if (opened < 0) {
         error_sys(err, errno, "open '%s/%s%s'", spool->config.dir, below, name);
-        if (err->sys == ENOENT)
-            err->status = ST_END;
+        err->status = err->sys == ENOENT ? ST_END : ST_SYSTEM;
         return err->status;
     }
-    if (blob_file_inspect(opened, info, err) != ST_OK) {
+    st = blob_file_inspect(opened, info, err);
+    if (st != ST_OK) {
         close(opened);
-        return error_prefix(err, "'%s/%s%s'", spool->config.dir, below, name);
+        error_prefix(err, "'%s/%s%s'", spool->config.dir, below, name);
+        return st;
     }
     *fd = opened;
     return ST_OK;

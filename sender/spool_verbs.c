@@ -283,7 +283,10 @@ int spool_main(int argc, char **argv)
              "Looks after a spool. Each of the three has its own --help.");
         return EXIT_SUCCESS;
     }
-    error_set(&err, ST_INVALID, "spool %s: say list, requeue or verify",
-              argc > 1 ? argv[1] : "alone says too little");
+    if (argc > 1)
+        error_set(&err, ST_INVALID, "spool: '%s' is not list, requeue or verify",
+                  argv[1]);
+    else
+        error_set(&err, ST_INVALID, "spool: say list, requeue or verify");
     return fail(&err, EXIT_USAGE);
 }

@@ -36,7 +36,7 @@ struct stream_config {
     uint64_t timeout_ms;
     uint64_t max_attempts;
     uint64_t drain_timeout_ms;
-    uint64_t inject_percent; /* 0: none */
+    uint64_t inject_percent;     /* 0: none */
     const char *metrics_address; /* NULL: none are served */
     const char *log_file;
     unsigned log_format, log_level;

@@ -20,7 +20,7 @@ static int by_name(const void *a, const void *b)
 
 static void add_headers(struct text *text, const struct sharedkey_request *request)
 {
-    const struct exchange_header *sorted[SHAREDKEY_HEADERS_MAX];
+    const struct exchange_header *sorted[SHAREDKEY_HEADERS_MAX] = {NULL};
     size_t count = 0;
 
     assert(request->header_count <= SHAREDKEY_HEADERS_MAX);

@@ -36,7 +36,7 @@ static const char *local_name(const char *name)
 {
     const char *colon = strrchr(name, ':');
 
-    return colon ? colon + 1 : name;
+    return colon && colon[1] ? colon + 1 : name;
 }
 
 static void XMLCALL on_start(void *context, const XML_Char *name,

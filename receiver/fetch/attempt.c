@@ -43,9 +43,12 @@ static enum status follow_plan(struct run *run, struct error *err)
 
 static void show(const struct run *run)
 {
+    const struct fetch_config *config = run->job->config;
     struct pieces *pieces = transfer_pieces(run->transfer);
     uint64_t end = pieces_end(pieces), here = pieces_written_bytes(pieces);
 
+    if (config->quiet || config->json)
+        return;
     progress_show(&(struct progress){
         .done = here,
         .total = end == PIECES_UNKNOWN_END ? 0 : end - run->result->resumed,

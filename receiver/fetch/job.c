@@ -303,20 +303,17 @@ static void leave(struct run *run, const struct error *why)
         give_up_bytes(run, bad);
 }
 
-static bool is_there_already(const struct job *job, struct job_result *result,
-                             struct error *err, enum status *st)
+static enum status look_at_target(const struct job *job, struct job_result *result,
+                                  struct error *err)
 {
     struct stat about;
 
-    *st = ST_OK;
     if (fstatat(job->dir_fd, job->name, &about, AT_SYMLINK_NOFOLLOW) != 0)
-        return false;
-    if (S_ISDIR(about.st_mode)) {
-        *st = error_set(err, ST_INVALID, "'%.160s' is a directory", job->name);
-        return true;
-    }
+        return ST_OK;
+    if (S_ISDIR(about.st_mode))
+        return error_set(err, ST_INVALID, "'%.160s' is a directory", job->name);
     result->skipped = job->config->no_clobber;
-    return result->skipped;
+    return ST_OK;
 }
 
 enum status job_run(const struct job *job, struct job_result *result, struct error *err)
@@ -329,7 +326,8 @@ enum status job_run(const struct job *job, struct job_result *result, struct err
     enum status st;
 
     *result = (struct job_result){.facts.modified_s = -1};
-    if (is_there_already(job, result, err, &st))
+    st = look_at_target(job, result, err);
+    if (st != ST_OK || result->skipped)
         return st;
     st = prepare(&run, err);
     if (st == ST_OK)

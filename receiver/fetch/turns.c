@@ -318,8 +318,8 @@ void turns_work(void *context, unsigned index)
         w.answered = false;
         if (st == ST_OK)
             st = worker_request(&w, &err);
-        leave_turn(&w);
         settle(&w, st, &err);
+        leave_turn(&w);
     }
     if (t->pieces != NULL)
         pieces_release(t->pieces, &w.piece);

@@ -7,6 +7,7 @@
  * any number of connections without making one wait for another.
  */
 #include "common/clock.h"
+#include "common/units.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -125,17 +126,19 @@ static int listen_anywhere(void)
 
 int main(int argc, char **argv)
 {
+    uint64_t port, delay_ms;
     int listener;
 
-    if (argc != 3) {
+    if (argc != 3 || !units_parse_count(argv[1], &port) || port > UINT16_MAX ||
+        !units_parse_count(argv[2], &delay_ms)) {
         fputs("usage: delay PORT MILLISECONDS\n", stderr);
         return 2;
     }
     signal(SIGPIPE, SIG_IGN);
     target = (struct sockaddr_in){.sin_family = AF_INET,
-                                  .sin_port = htons((uint16_t)atoi(argv[1])),
+                                  .sin_port = htons((uint16_t)port),
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    delay_ns = strtoull(argv[2], NULL, 10) * 1000000;
+    delay_ns = delay_ms * 1000000;
     listener = listen_anywhere();
     for (;;) {
         int client = accept(listener, NULL, NULL);

@@ -141,7 +141,7 @@ command_of() { # CLIENT FILES
       run=(rclone copy "$2" :s3:bench/x --s3-provider Ceph --s3-env-auth
         --s3-endpoint "$AWS_ENDPOINT_URL" --s3-region us-east-1 --transfers "${1#rclone-}"
         --checkers "${1#rclone-}" --no-traverse --no-check-dest --s3-no-check-bucket
-        --s3-no-head --s3-disable-checksum --s3-upload-cutoff 64Mi)
+        --s3-no-head --s3-disable-checksum --s3-upload-cutoff 200Mi)
       ;;
     s3cmd)
       run=(s3cmd -q --config=/dev/null --access_key="$AWS_ACCESS_KEY_ID"

@@ -13,9 +13,8 @@ static void note_final(struct upload_run *run, const struct object_session *sess
     }
     if (st != ST_AGAIN && st != ST_REFUSED)
         return;
-    if (session->answer.hopeless)
-        upload_give_up(run, err->text);
-    else if (atomic_fetch_add(&run->failures_in_a_row, 1) + 1 == FAILURES_IN_A_ROW_MAX)
+    if (session->answer.hopeless ||
+        atomic_fetch_add(&run->failures_in_a_row, 1) + 1 == FAILURES_IN_A_ROW_MAX)
         upload_give_up(run, err->text);
 }
 
@@ -35,7 +34,8 @@ bool attempts_again(struct attempts *attempts, struct upload_run *run,
     if (st != ST_AGAIN || attempts->made >= run->retry.max_attempts ||
         answer->hopeless || latch_is_set(&run->stop) ||
         !retry_budget_spend(&run->budget)) {
-        note_final(run, session, st, err);
+        if (!attempts->alone)
+            note_final(run, session, st, err);
         return false;
     }
     atomic_fetch_add(&run->tally.retries, 1);

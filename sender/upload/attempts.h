@@ -20,6 +20,7 @@
 
 struct attempts { /* zero-initialise */
     unsigned made;
+    bool alone; /* the caller tells the end of it: it is not held against the run */
 };
 
 /* err: of the attempt just made. */

@@ -8,7 +8,7 @@ enum status incomplete_prepare(struct upload_run *run, struct object_session *se
                                struct error *err)
 {
     const struct upload_config *config = run->config;
-    struct attempts attempts = {0};
+    struct attempts attempts = {.alone = true};
     enum status st;
 
     do
@@ -30,7 +30,7 @@ static enum status abort_one(void *context, const char *key, const char *upload,
                              struct error *err)
 {
     struct sweep *sweep = context;
-    struct attempts attempts = {0};
+    struct attempts attempts = {.alone = true};
     enum status st;
 
     do
@@ -45,7 +45,7 @@ enum status incomplete_abort(struct upload_run *run, struct object_session *sess
                              struct error *err)
 {
     struct sweep sweep = {.run = run};
-    struct attempts attempts = {0};
+    struct attempts attempts = {.alone = true};
     enum status st = object_session_open(run->store, &sweep.session, err);
 
     if (st != ST_OK)

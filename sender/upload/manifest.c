@@ -74,7 +74,7 @@ void manifest_discard(struct manifest **manifest)
 
     if (!m)
         return;
-    if (m->file) {
+    if (m->file && m->partial) {
         fclose(m->file);
         unlink(m->partial);
     }

@@ -292,11 +292,13 @@ enum status multipart_start(struct multipart **out, struct worker *worker,
 
 /* ---- parts ---- */
 
-static void fail(struct multipart *multipart, const struct error *err)
+static void fail(struct multipart *multipart, enum status st, const struct error *err)
 {
     pthread_mutex_lock(&multipart->failure.lock);
-    if (multipart->failure.error.status == ST_OK)
+    if (multipart->failure.status == ST_OK) {
+        multipart->failure.status = st;
         multipart->failure.error = *err;
+    }
     pthread_mutex_unlock(&multipart->failure.lock);
 }
 
@@ -312,8 +314,8 @@ void multipart_send(struct multipart *multipart, struct worker *worker, unsigned
     enum status st;
 
     if (latch_is_set(&run->stop)) {
-        error_set(&err, ST_CLOSED, "stopped");
-        fail(multipart, &err);
+        st = error_set(&err, ST_CLOSED, "stopped");
+        fail(multipart, st, &err);
         dispatch_cancel(run->dispatch, &multipart->batch);
         return;
     }
@@ -323,11 +325,12 @@ void multipart_send(struct multipart *multipart, struct worker *worker, unsigned
         start_ns = clock_monotonic_ns();
         st = object_put_part(worker->session, multipart->job.key, multipart->upload,
                              &multipart->parts[index], &body.object, &err);
+        st = source_file_blame(&multipart->file, st);
         if (st != ST_OK)
             body_failed(&body);
     } while (attempts_again(&attempts, run, worker->session, st, &err));
     if (st != ST_OK) {
-        fail(multipart, &err);
+        fail(multipart, st, &err);
         dispatch_cancel(run->dispatch, &multipart->batch);
         return;
     }
@@ -356,7 +359,7 @@ static enum status put_together(struct multipart *multipart, struct worker *work
 enum status multipart_finish(struct multipart *multipart, struct worker *worker,
                              struct error *err)
 {
-    enum status st = multipart->failure.error.status;
+    enum status st = multipart->failure.status;
 
     if (st == ST_OK)
         st = put_together(multipart, worker, err);

@@ -39,8 +39,9 @@ struct multipart {
     unsigned todo_count;
     struct resume_slot *slot;
     struct {
-        pthread_mutex_t lock; /* guards error */
-        struct error error;   /* the first; ST_OK: none */
+        pthread_mutex_t lock; /* guards everything in here */
+        enum status status;   /* of the first failure; ST_OK: none */
+        struct error error;
     } failure;
 };
 

@@ -46,7 +46,7 @@ static void add_path(struct key *key, const char *path)
 enum status naming_key(char out[OBJECT_KEY_SIZE], size_t key_bytes_max,
                        const char *prefix, const char *path, struct error *err)
 {
-    char own[OBJECT_KEY_SIZE];
+    char own[OBJECT_KEY_SIZE] = "";
     struct key key = {.out = own};
     size_t n = strlen(prefix);
 

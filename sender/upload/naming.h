@@ -5,8 +5,8 @@
  * key = prefix, a slash unless the prefix is empty or ends in one, the path. The prefix
  * and names stay as they are, byte for byte. Only what a key cannot be is spelled
  * differently, as rclone does it and undoes it when it restores: a byte that is not
- * part of valid UTF-8 becomes U+201B and two upper-case hex digits. So that no two names
- * share a key, U+201B itself is doubled.
+ * part of valid UTF-8 becomes U+201B and two upper-case hex digits. So that no two
+ * names share a key, U+201B itself is doubled.
  *
  * Errors:  ST_INVALID when the key is longer than the store takes; nothing is cut.
  * Threads: pure function.

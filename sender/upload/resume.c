@@ -2,6 +2,7 @@
 #include "sender/upload/resume.h"
 
 #include "common/object/metadata.h"
+#include "common/units.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +20,7 @@ struct resume_slot {
     char path[PATH_MAX];
 };
 
-enum { RECORD_SIZE = 1024, FIELDS = 3 };
+enum { RECORD_SIZE = 1024, FIELDS = 4 };
 
 static bool make_directories(char *path)
 {
@@ -128,13 +129,33 @@ void resume_forget(struct resume_slot **slot)
     resume_close(slot);
 }
 
-/* The line feed at its end says that a record is whole. */
+/* "1 IDENTITY PART_BYTES UPLOAD\n": the line feed says that the record is whole. */
+static bool parse_record(char *text, struct resume_record *out)
+{
+    char *end = strchr(text, '\n'), *rest = text;
+    const char *field[FIELDS];
+
+    if (!end)
+        return false;
+    *end = '\0';
+    for (size_t i = 0; i < FIELDS; i++) {
+        field[i] = strsep(&rest, " ");
+        if (!field[i])
+            return false;
+    }
+    if (strcmp(field[0], "1") != 0 || !*field[3] ||
+        strlen(field[3]) >= OBJECT_UPLOAD_SIZE)
+        return false;
+    strcpy(out->upload, field[3]);
+    return sha256_from_hex(field[1], strlen(field[1]), &out->identity) &&
+           units_parse_count(field[2], &out->part_bytes);
+}
+
 bool resume_read(struct resume_slot *slot, struct resume_record *out)
 {
     struct resume_record record;
-    char text[RECORD_SIZE], hex[SHA256_HEX_SIZE];
+    char text[RECORD_SIZE];
     ssize_t n;
-    int used = 0;
 
     if (!slot)
         return false;
@@ -142,9 +163,7 @@ bool resume_read(struct resume_slot *slot, struct resume_record *out)
     if (n <= 0)
         return false;
     text[n] = '\0';
-    if (sscanf(text, "1 %64s %" SCNu64 " %511s%n", hex, &record.part_bytes,
-               record.upload, &used) != FIELDS ||
-        text[used] != '\n' || !sha256_from_hex(hex, strlen(hex), &record.identity))
+    if (!parse_record(text, &record))
         return false;
     *out = record;
     return true;

@@ -82,7 +82,7 @@ enum status source_file_settled(const struct source_file *file, struct error *er
     struct stat st;
     int64_t age_ns;
 
-    clock_gettime(CLOCK_REALTIME_COARSE, &now); /* before fstat: the stricter order */
+    clock_gettime(CLOCK_REALTIME, &now); /* before fstat: the stricter order */
     if (fstat(file->fd, &st) != 0)
         return error_sys(err, errno, "look at");
     if (st.st_size != file->stat.st_size ||
@@ -90,7 +90,18 @@ enum status source_file_settled(const struct source_file *file, struct error *er
         to_ns(st.st_ctim) != to_ns(file->stat.st_ctim))
         return error_set(err, ST_CORRUPT, "it changed while it was read");
     age_ns = to_ns(now) - to_ns(st.st_ctim);
-    if (age_ns >= 0 && age_ns < (st.st_ctim.tv_nsec == 0 ? coarse_ns : tick_ns))
+    if (age_ns < 0) /* since the clock was read; or another machine's clock */
+        age_ns = -age_ns;
+    if (age_ns < (st.st_ctim.tv_nsec == 0 ? coarse_ns : tick_ns))
         return error_set(err, ST_CORRUPT, "it was being written just now");
     return ST_OK;
+}
+
+enum status source_file_blame(const struct source_file *file, enum status st)
+{
+    struct error ignored;
+
+    if (st == ST_CORRUPT && source_file_settled(file, &ignored) == ST_OK)
+        return ST_AGAIN;
+    return st;
 }

@@ -39,4 +39,9 @@ enum status source_file_read(const struct source_file *file, uint64_t offset,
 enum status source_file_settled(const struct source_file *file,
                                 struct error *err) MUST_CHECK;
 
+/* What a store's complaint about the digest means: ST_CORRUPT stays that when the file
+ * has changed; else its bytes were spoiled on their way, which is ST_AGAIN. Any other
+ * status stays what it is. */
+enum status source_file_blame(const struct source_file *file, enum status st);
+
 #endif

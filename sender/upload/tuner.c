@@ -9,7 +9,7 @@ enum {
     COOL_MS = 2000,        /* after being told to slow down */
 };
 
-static const double worth_doubling = 1.15; /* twice the load for this much more */
+static const double worth_doubling = 1.10; /* twice the load for this much more */
 static const double worth_probing = 1.05;
 static const double lossless = 0.98; /* fewer jobs for this much is as good */
 

@@ -9,24 +9,19 @@
  *                      multipart uploads stay, for the next run to go on with
  *   second signal      the process ends at once
  *
- * then: join walk, scan and workers, close store, publish the manifest, print the
- * summary.
+ * then: join walk, workers and scan, publish the manifest, print the summary, close the
+ * store.
  */
 #include "sender/upload/upload.h"
 
 #include "common/clock.h"
-#include "common/crew.h"
 #include "common/exchange.h"
 #include "common/log.h"
 #include "common/options.h"
 #include "common/progress.h"
 #include "common/signals.h"
-#include "sender/upload/incomplete.h"
 #include "sender/upload/resume.h"
-#include "sender/upload/scan.h"
-#include "sender/upload/tuner.h"
-#include "sender/upload/upload_run.h"
-#include "sender/upload/worker.h"
+#include "sender/upload/upload_threads.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -58,17 +53,6 @@ static const uint64_t job_bytes = UINT64_C(1) << 20, base_bytes = UINT64_C(16) <
  * of files is what counts. */
 static const double request_work = 64 * 1024;
 
-struct upload {
-    struct upload_run run;
-    struct tuner tuner;
-    struct scan *scan; /* NULL: nobody looks at a progress bar */
-    struct crew *walk, *workers;
-    unsigned jobs_max;
-    int finished_fd;
-    atomic_uint working;
-    uint64_t abandon_ns; /* when to break off; 0: not stopping */
-};
-
 /* ---- what upload_run.h promises ---- */
 
 void upload_give_up(struct upload_run *run, const char *reason)
@@ -94,66 +78,6 @@ void upload_file_failed(struct upload_run *run, const char *path,
     log_event(LOG_ERROR, "failed",
               LOG_FIELDS(log_text("path", path), log_text("reason", err->text)),
               "failed %s: %s", path, err->text);
-}
-
-/* ---- threads ---- */
-
-static enum status take_file(void *context, struct walk_entry **entry,
-                             struct error *err)
-{
-    struct upload *upload = context;
-
-    if (dispatch_push(upload->run.dispatch, entry) == ST_OK)
-        return ST_OK;
-    return error_set(err, ST_CLOSED, "stopped");
-}
-
-static void take_trouble(void *context, const char *path, const struct error *err)
-{
-    struct upload *upload = context;
-
-    upload_file_failed(&upload->run, path, err);
-}
-
-static void walk_config(struct upload *upload, struct walk_config *out)
-{
-    const struct upload_config *config = upload->run.config;
-
-    *out = (struct walk_config){
-        .root = config->root,
-        .follow = config->follow,
-        .filter = {.includes = config->includes.items,
-                   .include_count = config->includes.count,
-                   .excludes = config->excludes.items,
-                   .exclude_count = config->excludes.count},
-        .stop = &upload->run.stop,
-        .file = take_file,
-        .trouble = take_trouble,
-        .context = upload,
-    };
-}
-
-static void run_walk(void *context, unsigned index)
-{
-    struct upload *upload = context;
-    struct walk_config config;
-    struct error err;
-
-    (void)index;
-    walk_config(upload, &config);
-    if (walk_tree(&config, &upload->run.tally.walk, &err) != ST_OK &&
-        err.status != ST_CLOSED)
-        upload_give_up(&upload->run, err.text);
-    dispatch_close(upload->run.dispatch);
-}
-
-static void run_worker(void *context, unsigned index)
-{
-    struct upload *upload = context;
-
-    worker_run(&upload->run, index);
-    if (atomic_fetch_sub(&upload->working, 1) == 1)
-        eventfd_write(upload->finished_fd, 1);
 }
 
 /* ---- while it runs ---- */
@@ -189,10 +113,10 @@ static void show_progress(struct upload *upload)
 
     if (!upload->scan)
         return;
-    snprintf(note, sizeof note, "%u jobs%s%" PRIu64 "%s", upload->tuner.jobs,
-             tally->failed > 0 ? ", " : "", (uint64_t)tally->failed,
-             tally->failed > 0 ? " failed" : "");
-    if (tally->failed == 0)
+    if (tally->failed > 0)
+        snprintf(note, sizeof note, "%u jobs, %" PRIu64 " failed", upload->tuner.jobs,
+                 (uint64_t)tally->failed);
+    else
         snprintf(note, sizeof note, "%u jobs", upload->tuner.jobs);
     progress_show(&(struct progress){
         .noun = "files",
@@ -275,21 +199,6 @@ static void raise_descriptor_limit(void)
     }
 }
 
-/* Asks the store whether it is there and private, before a single file is looked at. */
-static enum status prepare_store(struct upload *upload, struct error *err)
-{
-    const struct upload_config *config = upload->run.config;
-    struct object_session *session = NULL;
-    enum status st = object_session_open(upload->run.store, &session, err);
-
-    if (st == ST_OK)
-        st = incomplete_prepare(&upload->run, session, err);
-    if (st == ST_OK && config->abort_incomplete)
-        st = incomplete_abort(&upload->run, session, err);
-    object_session_close(&session);
-    return st;
-}
-
 static enum status open_store(struct upload *upload, struct error *err)
 {
     const struct upload_config *config = upload->run.config;
@@ -301,36 +210,8 @@ static enum status open_store(struct upload *upload, struct error *err)
         .stall_ms = config->stall_ms,
         .cancel = &upload->run.cancel,
     };
-    enum status st = object_store_open(&upload->run.store, &config->where, &options,
-                                       err);
 
-    return st == ST_OK ? prepare_store(upload, err) : st;
-}
-
-static enum status start_threads(struct upload *upload, struct error *err)
-{
-    const struct upload_config *config = upload->run.config;
-    struct walk_config walk;
-    enum status st = ST_OK;
-
-    log_event(LOG_INFO, "started",
-              LOG_FIELDS(log_text("directory", config->root),
-                         log_text("store", upload->run.store->place),
-                         log_text("prefix", config->where.prefix)),
-              "Uploading '%s' to %s, prefix '%s', jobs: %s", config->root,
-              upload->run.store->place, config->where.prefix, config->jobs_text);
-    upload->run.tally.start_ns = clock_monotonic_ns();
-    if (log_footer_visible()) {
-        walk_config(upload, &walk);
-        st = scan_start(&upload->scan, &walk, err);
-    }
-    atomic_store(&upload->working, upload->jobs_max);
-    if (st == ST_OK)
-        st = crew_start(&upload->workers, "upload", upload->jobs_max, run_worker,
-                        upload, err);
-    if (st == ST_OK)
-        st = crew_start(&upload->walk, "walk", 1, run_walk, upload, err);
-    return st;
+    return object_store_open(&upload->run.store, &config->where, &options, err);
 }
 
 static enum status start(struct upload *upload, struct error *err)
@@ -344,7 +225,9 @@ static enum status start(struct upload *upload, struct error *err)
                                                               : JOBS_START;
     tuner_init(&upload->tuner, first, upload->jobs_max, clock_monotonic_ns() / 1000000);
     if (config->jobs > 0)
-        upload->tuner.reason = "as told";
+        upload->tuner.reason = config->jobs == upload->jobs_max
+                                   ? "as told"
+                                   : "as many as --max-memory allows";
     retry_budget_init(&upload->run.budget,
                       upload->jobs_max * upload->run.retry.max_attempts);
     upload->finished_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -355,7 +238,7 @@ static enum status start(struct upload *upload, struct error *err)
         st = open_store(upload, err);
     if (st == ST_OK && config->manifest)
         st = manifest_create(&upload->run.manifest, config->manifest, err);
-    return st == ST_OK ? start_threads(upload, err) : st;
+    return st == ST_OK ? upload_threads_start(upload, err) : st;
 }
 
 static void init(struct upload *upload, const struct upload_config *config)
@@ -379,15 +262,6 @@ static void init(struct upload *upload, const struct upload_config *config)
 }
 
 /* ---- after ---- */
-
-static void join(struct upload *upload)
-{
-    if (upload->run.dispatch && !upload->walk)
-        dispatch_stop(upload->run.dispatch); /* did not start: nothing will close it */
-    crew_join(&upload->walk);
-    crew_join(&upload->workers);
-    scan_stop(&upload->scan);
-}
 
 static void release(struct upload *upload)
 {
@@ -418,6 +292,8 @@ static int conclude(struct upload *upload)
     run->tally.jobs_reason = upload->tuner.reason;
     complete = run->tally.failed == 0 && tally_left(&run->tally) == 0 &&
                !latch_is_set(&run->stop);
+    if (!upload->prepared)
+        manifest_discard(&run->manifest); /* the older one still says it better */
     if (run->manifest && manifest_publish(&run->manifest, &err) != ST_OK) {
         complete = false;
         log_event(LOG_ERROR, "manifest_failed", NULL, "Manifest: %s", err.text);
@@ -441,13 +317,13 @@ static int run(const struct upload_config *config, int signal_fd)
     init(&upload, config);
     if (start(&upload, &err) == ST_OK) {
         wait_until_finished(&upload, signal_fd);
-        join(&upload);
+        upload_threads_join(&upload);
         code = conclude(&upload);
     } else {
         log_event(LOG_ERROR, "failed", LOG_FIELDS(log_text("reason", err.text)), "%s",
                   err.text);
         code = err.status == ST_INVALID ? EXIT_USAGE : EXIT_INCOMPLETE;
-        join(&upload);
+        upload_threads_join(&upload);
     }
     release(&upload);
     return code;

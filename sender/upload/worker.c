@@ -173,6 +173,7 @@ static enum status put(struct worker *worker, const struct file_job *job,
     do {
         start_ns = clock_monotonic_ns();
         st = object_put(worker->session, job->key, description, &body.object, err);
+        st = source_file_blame(file, st);
         if (st != ST_OK)
             body_failed(&body);
     } while (attempts_again(&attempts, run, worker->session, st, err));

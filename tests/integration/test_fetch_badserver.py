@@ -57,7 +57,7 @@ def test_good_server_is_fetched_over_many_connections(directory):
     assert_fetched(outcome, directory, FILE)
     assert outcome.result["connections"] == 8
     assert server.most_at_once == 8
-    assert server.body_bytes == len(FILE)
+    assert server.body_bytes < 1.5 * len(FILE)  # some is asked for twice at the end
     assert all("if-range" in call.headers for call in server.calls[1:])
     assert not outcome.result["verified"]
 

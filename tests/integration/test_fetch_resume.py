@@ -19,6 +19,7 @@ from helpers.wait import scaled, until
 KILLS = scaled(20, 4)
 COUNT = 4
 FILE = content(96 * MIB + 11)
+PAGES = 4 * COUNT * 4096  # what counting by pages may be wrong by
 
 
 @pytest.fixture
@@ -74,18 +75,18 @@ def test_kill_at_random_moments_costs_at_most_a_piece_per_connection(
     rate = f"{len(FILE) // 6 // 1024}KiB"
     kept = 0
     with BadServer(FILE) as server:
-        for _ in range(KILLS):
+        for number in range(KILLS):
             run = start_fetch("--checksum", checksum, "--limit-rate", rate, server.url)
-            time.sleep(chance.uniform(0.05, 0.4))
+            if number == 0:
+                until(state.exists, "the first piece")
+            time.sleep(chance.uniform(0.02, 0.3))
             run.kill()
             if (directory / "file.bin").exists():
                 pytest.fail("done too soon to be killed")
-            if not state.exists():
-                continue
             pieces = [call.range[1] - call.range[0] + 1 for call in server.calls]
             claimed = claimed_bytes(state)
             lost = written_bytes(part) - claimed
-            assert 0 <= lost <= COUNT * max(pieces) + 2 * 4096 * COUNT
+            assert -PAGES <= lost <= COUNT * max(pieces) + PAGES
             assert claimed >= kept, "a later run knows less than an earlier one"
             kept = claimed
         assert kept > 0
@@ -102,7 +103,7 @@ def test_signal_saves_all_there_is(start_fetch, directory, number):
         until(lambda: (directory / "file.bin.part.state").exists(), "the first piece")
         assert run.stop(number) == NETWORK
         written = written_bytes(directory / "file.bin.part")
-        assert written - claimed_bytes(directory / "file.bin.part.state") <= 8 * 4096
+        assert abs(written - claimed_bytes(directory / "file.bin.part.state")) <= PAGES
         outcome = fetch(directory, server.url)
     assert_fetched(outcome, directory, FILE)
     assert outcome.result["resumed_bytes"] > 0

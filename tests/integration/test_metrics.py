@@ -294,6 +294,8 @@ def test_every_log_line_is_a_complete_event(start_receiver, start_sender):
         "--log-level",
         "debug",
         "--inject-bad-checksums=50",
+        "--max-attempts",
+        40,
         *QUICK,
     )
     assert sender.wait() == 0

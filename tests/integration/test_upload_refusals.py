@@ -115,8 +115,20 @@ def test_session_tokens_work_and_spoiled_ones_do_not(ceph, upload, tree):
 
     assert good.code == 0
     assert bad.code == 1
-    assert bad.stdout == ""
+    assert bad.summary["uploaded"] == 0
     assert "403" in reason(bad) or "400" in reason(bad)
+
+
+def test_tls_is_verified(ceph, upload, tree):
+    place = f"s3://{ceph.new_bucket()}"
+    env = ceph.env | {"AWS_ENDPOINT_URL": f"https://127.0.0.1:{ceph.server.port + 1}"}
+
+    trusted = upload(tree, place, "--ca-file", ceph.server.dir / "tls.crt", env=env)
+    unknown = upload(tree, place, env=env)
+
+    assert trusted.code == 0
+    assert unknown.code == 1
+    assert "certificate" in reason(unknown)
 
 
 def test_a_bucket_of_someone_else_is_refused(ceph, upload, tree):

@@ -421,6 +421,61 @@ START_TEST(a_bad_variable_does_not_hide_the_help)
 }
 END_TEST
 
+START_TEST(a_list_takes_every_occurrence_in_order)
+{
+    static const struct option_spec rows[] = {
+        {.name = "exclude", .letter = 'x', .type = OPTION_LIST, .help = "leave out"}};
+    const struct option_set lists = {.program = "blob-test",
+                                     .env_prefix = "BLOB_TEST",
+                                     .about = "Lists.",
+                                     .specs = rows,
+                                     .count = 1};
+    char program[] = "blob-test", exclude[] = "--exclude", a[] = "a", b[] = "-xb";
+    char *twice[] = {program, exclude, a, b, NULL}, *none[] = {program, NULL};
+    struct option_list list = {.count = 0};
+    struct error err;
+    int operand;
+
+    ck_assert_int_eq(options_parse(&lists, 4, twice, &list, &operand, &err), ST_OK);
+    ck_assert_uint_eq(list.count, 2);
+    ck_assert_str_eq(list.items[0], "a");
+    ck_assert_str_eq(list.items[1], "b");
+
+    setenv("BLOB_TEST_EXCLUDE", "from the environment", 1);
+    ck_assert_int_eq(options_parse(&lists, 1, none, &list, &operand, &err), ST_OK);
+    ck_assert_uint_eq(list.count, 1);
+    ck_assert_str_eq(list.items[0], "from the environment");
+    ck_assert_int_eq(options_parse(&lists, 4, twice, &list, &operand, &err), ST_OK);
+    ck_assert_uint_eq(list.count, 2);
+    unsetenv("BLOB_TEST_EXCLUDE");
+}
+END_TEST
+
+START_TEST(a_list_has_an_end)
+{
+    static const struct option_spec rows[] = {
+        {.name = "exclude", .letter = 'x', .type = OPTION_LIST, .help = "leave out"}};
+    const struct option_set lists = {.program = "blob-test",
+                                     .env_prefix = "BLOB_TEST",
+                                     .about = "Lists.",
+                                     .specs = rows,
+                                     .count = 1};
+    char program[] = "blob-test", exclude[] = "-xa";
+    char *many[OPTION_LIST_MAX + 3] = {program};
+    struct option_list list = {.count = 0};
+    struct error err;
+    int operand;
+
+    for (int i = 0; i < OPTION_LIST_MAX + 1; i++)
+        many[1 + i] = exclude;
+
+    ck_assert_int_eq(
+        options_parse(&lists, OPTION_LIST_MAX + 2, many, &list, &operand, &err),
+        ST_INVALID);
+    ck_assert_ptr_nonnull(strstr(err.text, "--exclude"));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("options");
@@ -441,5 +496,7 @@ int main(void)
     tcase_add_test(cases, version_is_one_line_with_the_program_and_its_sha256);
     tcase_add_test(cases, help_that_cannot_be_written_is_an_error);
     tcase_add_test(cases, a_bad_variable_does_not_hide_the_help);
+    tcase_add_test(cases, a_list_takes_every_occurrence_in_order);
+    tcase_add_test(cases, a_list_has_an_end);
     return unit_run(suite);
 }

@@ -33,6 +33,8 @@ START_TEST(prefixes_are_ignored)
 {
     ck_assert_int_eq(read("<s:a xmlns:s='u'><s:b>1</s:b></s:a>"), ST_OK);
     ck_assert_str_eq(seen, "a/b=1;a=;");
+    ck_assert_int_eq(read("<s:><b>1</b></s:>"), ST_OK);
+    ck_assert_str_eq(seen, "s:/b=1;s:=;");
 }
 END_TEST
 

@@ -154,7 +154,7 @@ def run_rclone(settings, *arguments, check=True):
 @pytest.fixture(scope="session")
 def ceph_server():
     need("radosgw", "ceph-mon", "ceph-osd", "rclone", "s3cmd")
-    server = Server("ceph-rgw.sh", RGW_STS="1")
+    server = Server("ceph-rgw.sh", ports=2, RGW_STS="1", RGW_TLS="1")
     yield server
     server.stop()
 
