@@ -358,7 +358,9 @@ def allow_descriptors(count):
 def test_idle_connections_are_held(start_receiver, record_property):
     count = scaled(10000, 500)
     allow_descriptors(count + 500)
-    receiver = start_receiver("--max-connections", count + 100)
+    receiver = start_receiver(
+        "--max-connections", count + 100, "--max-connections-per-ip", 0
+    )
     before = resident_kib(receiver.pid)
     with contextlib.ExitStack() as stack:
         held = []
