@@ -4,6 +4,7 @@
 # Installs the Debian or Ubuntu packages that a job needs and this machine lacks.
 # Silent when nothing is missing.
 set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 usage() {
   cat <<'TEXT'
@@ -11,23 +12,28 @@ usage: scripts/setup.sh [build|test|stores|bench|ci|all]...
 
 Installs with apt-get what is missing for:
   build   blob-receiver and blob-sender (the default; all that run.sh needs)
-  test    build, and scripts/test.sh
-  stores  test, and the object stores and their clients for the tests of uploads and
-          scripts/bench/upload.sh (120 MB; memcached's package may start it)
-  bench   build, and scripts/bench/ingest.sh (brings nginx, whose package may start a
-          web server on port 80)
+  test    build, stores, and everything else that scripts/test.sh uses
+  stores  build, and the object stores and clients that uploads are tried with: Ceph's
+          gateway, Swift, and Azurite (from npm, see tests/servers/azurite.sh)
+  bench   build, stores, and everything else that scripts/bench uses
   ci      test, and .ci/run: clang, linters, sanitizers, fuzzing
   all     everything above
+
+No service is started meanwhile. Some packages enable one for the next boot, though;
+`systemctl disable nginx`, for instance, prevents that. A package that this release of the
+system does not have is left out, unless it is needed to build.
 TEXT
 }
 
-build=(gcc libc6-dev meson ninja-build pkg-config libmicrohttpd-dev libcurl4-openssl-dev
-  libsodium-dev libssl-dev libgnutls28-dev libexpat1-dev)
-test=(check python3-pytest curl attr strace e2fsprogs util-linux)
-stores=(radosgw ceph-mon ceph-osd swift-proxy swift-account swift-container swift-object
-  memcached rclone s3cmd awscli)
-bench=(nginx)
-ci=(clang clang-format clang-tidy cppcheck shellcheck)
+build=(gcc libc6-dev meson ninja-build pkg-config python3 libmicrohttpd-dev
+  libgnutls28-dev libcurl4-openssl-dev libssl-dev libsodium-dev libexpat1-dev)
+servers=(nginx apache2-bin lighttpd)
+stores=(radosgw ceph-mon ceph-osd ceph-common swift-proxy swift-account swift-container
+  swift-object memcached rclone s3cmd openssl curl)
+test=(check python3-pytest curl openssl attr strace e2fsprogs util-linux mandoc prometheus
+  systemd slowhttptest "${servers[@]}")
+bench=(curl nginx libnginx-mod-stream aria2 axel wget2 awscli slowhttptest)
+ci=(clang clang-format clang-tidy cppcheck shellcheck git)
 
 # The sanitizer and fuzzer runtimes of clang: Debian 12 and Ubuntu 24.04 have a package
 # without a number, others only one that is named for the compiler's version.
@@ -65,6 +71,10 @@ missing_of() {
   done
 }
 
+wants() { # one of the wanted packages?
+  [[ " ${wanted[*]} " == *" $1 "* ]]
+}
+
 as_root() {
   if ((EUID == 0)); then
     env DEBIAN_FRONTEND=noninteractive "$@"
@@ -76,15 +86,68 @@ as_root() {
   fi
 }
 
+# Packages start what they bring unless this file says 101 (policy-rc.d(8)). One that is
+# there already belongs to somebody else, and stays.
+forbid_services() {
+  local policy=/usr/sbin/policy-rc.d
+  if [[ -e $policy ]]; then
+    return
+  fi
+  # shellcheck disable=SC2016 # the inner shell's $1
+  as_root sh -c 'set -C && printf "%s\n" "#!/bin/sh" \
+    "# only while scripts/setup.sh of blobstream installs packages" "exit 101" >"$1" &&
+    chmod 755 "$1"' sh "$policy"
+  trap 'as_root rm -f /usr/sbin/policy-rc.d' EXIT
+}
+
+update_lists() {
+  if [[ -z $updated ]]; then
+    updated=1
+    as_root apt-get update -q
+  fi
+}
+
+# Leaves in `missing` what there is to install.
+leave_out_unknown() {
+  local package available=()
+  for package in "${missing[@]}"; do
+    if ! known "$package" && [[ -z $updated ]]; then
+      echo "setup.sh: the package lists do not know $package: apt-get update"
+      update_lists
+    fi
+    if known "$package" || [[ " ${build[*]} " == *" $package "* ]]; then
+      available+=("$package")
+    else
+      echo "setup.sh: no package $package here; what needs it will be skipped"
+    fi
+  done
+  missing=("${available[@]}")
+}
+
+install_packages() {
+  local install
+  echo "setup.sh: installing ${missing[*]}"
+  forbid_services
+  install=(apt-get install -q -y --no-install-recommends "${missing[@]}")
+  if ! as_root "${install[@]}"; then
+    if [[ -n $updated ]]; then
+      exit 1
+    fi
+    echo "setup.sh: that failed; once more with fresh package lists"
+    update_lists
+    as_root "${install[@]}"
+  fi
+}
+
 wanted=()
 for group in "${@:-build}"; do
   case $group in
     build) wanted+=("${build[@]}") ;;
-    test) wanted+=("${build[@]}" "${test[@]}") ;;
-    stores) wanted+=("${build[@]}" "${test[@]}" "${stores[@]}") ;;
-    bench) wanted+=("${build[@]}" "${bench[@]}") ;;
-    ci) wanted+=("${build[@]}" "${test[@]}" "${ci[@]}") ;;
-    all) wanted+=("${build[@]}" "${test[@]}" "${stores[@]}" "${bench[@]}" "${ci[@]}") ;;
+    test) wanted+=("${build[@]}" "${stores[@]}" "${test[@]}") ;;
+    stores) wanted+=("${build[@]}" "${stores[@]}") ;;
+    bench) wanted+=("${build[@]}" "${stores[@]}" "${bench[@]}") ;;
+    ci) wanted+=("${build[@]}" "${stores[@]}" "${test[@]}" "${ci[@]}") ;;
+    all) wanted+=("${build[@]}" "${stores[@]}" "${test[@]}" "${bench[@]}" "${ci[@]}") ;;
     -h | --help)
       usage
       exit 0
@@ -95,6 +158,9 @@ for group in "${@:-build}"; do
       ;;
   esac
 done
+if wants radosgw && ! command -v npm >/dev/null; then
+  wanted+=(nodejs npm)
+fi
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
   echo "setup.sh: not Debian or Ubuntu, so nothing was installed; needed here:" \
@@ -102,34 +168,19 @@ if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
   exit 1
 fi
 
-mapfile -t missing < <(missing_of "${wanted[@]}" | sort -u)
-runtime=()
-if [[ " ${wanted[*]} " == *" clang "* ]] && ! has_clang_runtime; then
-  runtime=(clang) # stands for its runtime until the package lists are there
-fi
-if ((${#missing[@]} + ${#runtime[@]} == 0)); then
-  exit 0
-fi
-
 updated=
-for package in "${missing[@]}" "${runtime[@]}"; do
-  if [[ -z $updated ]] && ! known "$package"; then
-    echo "setup.sh: the package lists do not know $package: apt-get update"
-    as_root apt-get update -q
-    updated=1
+mapfile -t missing < <(missing_of "${wanted[@]}" | sort -u)
+if wants clang && ! has_clang_runtime; then
+  if ! known clang; then
+    update_lists
   fi
-done
-if ((${#runtime[@]} > 0)); then
   missing+=("$(clang_runtime)")
 fi
+leave_out_unknown
+if ((${#missing[@]} > 0)); then
+  install_packages
+fi
 
-echo "setup.sh: installing ${missing[*]}"
-install=(apt-get install -q -y --no-install-recommends "${missing[@]}")
-if ! as_root "${install[@]}"; then
-  if [[ -n $updated ]]; then
-    exit 1
-  fi
-  echo "setup.sh: that failed; once more with fresh package lists"
-  as_root apt-get update -q
-  as_root "${install[@]}"
+if wants radosgw && ! tests/servers/azurite.sh install; then
+  echo "setup.sh: Azurite could not be installed; what needs it will be skipped" >&2
 fi
