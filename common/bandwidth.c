@@ -24,8 +24,8 @@ void bandwidth_take(struct bandwidth *bandwidth, size_t bytes)
     now_ns = clock_monotonic_ns();
     pthread_mutex_lock(&bandwidth->lock);
     start_ns = bandwidth->due_ns > now_ns ? bandwidth->due_ns : now_ns;
-    bandwidth->due_ns =
-        start_ns + (uint64_t)((double)bytes * 1e9 / (double)bandwidth->bytes_per_s);
+    bandwidth->due_ns = start_ns + (uint64_t)((double)bytes * 1e9 /
+                                              (double)bandwidth->bytes_per_s);
     pthread_mutex_unlock(&bandwidth->lock);
     if (start_ns > now_ns)
         latch_wait(bandwidth->stop, (start_ns - now_ns) / 1000000);

@@ -20,20 +20,22 @@ Installs with apt-get what is missing for:
   all     everything above
 
 No service is started meanwhile. Some packages enable one for the next boot, though;
-`systemctl disable nginx`, for instance, prevents that. A package that this release of the
-system does not have is left out, unless it is needed to build.
+`systemctl disable nginx`, for instance, prevents that. Packages that cannot be had are
+left out, with what needs them, unless nothing works without them.
 TEXT
 }
 
+# What nothing works without.
 build=(gcc libc6-dev meson ninja-build pkg-config python3 libmicrohttpd-dev
   libgnutls28-dev libcurl4-openssl-dev libssl-dev libsodium-dev libexpat1-dev)
-servers=(nginx apache2-bin lighttpd)
+test=(check python3-pytest curl openssl)
+ci=(clang clang-format clang-tidy cppcheck shellcheck git)
+# What is skipped by name where it is missing.
 stores=(radosgw ceph-mon ceph-osd ceph-common swift-proxy swift-account swift-container
   swift-object memcached rclone s3cmd openssl curl)
-test=(check python3-pytest curl openssl attr strace e2fsprogs util-linux mandoc prometheus
-  systemd slowhttptest "${servers[@]}")
+peers=(nginx apache2-bin lighttpd slowhttptest attr strace e2fsprogs util-linux mandoc
+  prometheus systemd)
 bench=(curl nginx libnginx-mod-stream aria2 axel wget2 awscli slowhttptest)
-ci=(clang clang-format clang-tidy cppcheck shellcheck git)
 
 # The sanitizer and fuzzer runtimes of clang: Debian 12 and Ubuntu 24.04 have a package
 # without a number, others only one that is named for the compiler's version.
@@ -107,6 +109,10 @@ update_lists() {
   fi
 }
 
+needed() { # or would something merely be skipped without it?
+  [[ " ${build[*]} ${test[*]} ${ci[*]} " == *" $1 "* || $1 == libclang-* ]]
+}
+
 # Leaves in `missing` what there is to install.
 leave_out_unknown() {
   local package available=()
@@ -115,7 +121,7 @@ leave_out_unknown() {
       echo "setup.sh: the package lists do not know $package: apt-get update"
       update_lists
     fi
-    if known "$package" || [[ " ${build[*]} " == *" $package "* ]]; then
+    if known "$package" || needed "$package"; then
       available+=("$package")
     else
       echo "setup.sh: no package $package here; what needs it will be skipped"
@@ -124,30 +130,45 @@ leave_out_unknown() {
   missing=("${available[@]}")
 }
 
+apt_install() {
+  as_root apt-get install -q -y --no-install-recommends "$@"
+}
+
 install_packages() {
-  local install
+  local package least=()
   echo "setup.sh: installing ${missing[*]}"
   forbid_services
-  install=(apt-get install -q -y --no-install-recommends "${missing[@]}")
-  if ! as_root "${install[@]}"; then
-    if [[ -n $updated ]]; then
-      exit 1
-    fi
+  if apt_install "${missing[@]}"; then
+    return
+  fi
+  if [[ -z $updated ]]; then
     echo "setup.sh: that failed; once more with fresh package lists"
     update_lists
-    as_root "${install[@]}"
+    if apt_install "${missing[@]}"; then
+      return
+    fi
   fi
+  for package in "${missing[@]}"; do
+    if needed "$package"; then
+      least+=("$package")
+    fi
+  done
+  if ((${#least[@]} > 0)); then
+    apt_install "${least[@]}"
+  fi
+  echo "setup.sh: what needs the other packages will be skipped"
 }
 
 wanted=()
 for group in "${@:-build}"; do
   case $group in
     build) wanted+=("${build[@]}") ;;
-    test) wanted+=("${build[@]}" "${stores[@]}" "${test[@]}") ;;
+    test) wanted+=("${build[@]}" "${test[@]}" "${stores[@]}" "${peers[@]}") ;;
     stores) wanted+=("${build[@]}" "${stores[@]}") ;;
     bench) wanted+=("${build[@]}" "${stores[@]}" "${bench[@]}") ;;
-    ci) wanted+=("${build[@]}" "${stores[@]}" "${test[@]}" "${ci[@]}") ;;
-    all) wanted+=("${build[@]}" "${stores[@]}" "${test[@]}" "${bench[@]}" "${ci[@]}") ;;
+    ci) wanted+=("${build[@]}" "${test[@]}" "${stores[@]}" "${peers[@]}" "${ci[@]}") ;;
+    all) wanted+=("${build[@]}" "${test[@]}" "${stores[@]}" "${peers[@]}" "${bench[@]}"
+      "${ci[@]}") ;;
     -h | --help)
       usage
       exit 0

@@ -27,9 +27,9 @@ usage: scripts/bench/slow.sh [OPTION...]
   --dir DIR        where data is written; a real disk, not tmpfs (the build directory)
   --help           this text
 
-In each round the sender runs alone; then while another receiver on this machine is
-attacked, since slowhttptest needs much processor time itself; then while its own is.
-"kept" is the last rate over the one before it.
+In each round the sender runs alone; while another receiver on this machine is attacked,
+since slowhttptest needs much processor time itself; and while its own is. "kept" is the
+last rate over the one before it.
 TEXT
 }
 
@@ -99,7 +99,7 @@ for line in sys.stdin:
 start_receiver() { # NAME; sets port
   local attempt log=$dir/$1.log
   : >"$log" # what the last one said
-  "$build/receiver/blob-receiver" --port 0 --dir "$dir/$1" --log-format json 2>"$log" &
+  "$build/receiver/blob-receiver" --port 0 --dir "$data/$1" --log-format json 2>"$log" &
   pids+=($!)
   for ((attempt = 0; attempt < 100; attempt++)); do
     if grep -q '"listening"' "$log"; then
@@ -142,11 +142,15 @@ attack() { # PORT PATH SLOWHTTPTEST OPTION...
   sleep 2 # until all are connected
 }
 
-# One run with everything fresh. Prints the rate.
+# One run on empty directories. Prints the rate. What earlier runs stored is emptied now
+# and removed at the end: ext4 without a journal does not give out again an inode freed
+# in the last minute, and searches past all of them for each new file.
 run() { # own|other|nobody [ATTACK...]
   local victim=$1 own other
   shift
-  rm -rf "$dir/own" "$dir/other"
+  find "$dir" -name '*.bin' -size +0 -exec truncate -s 0 {} +
+  data=$(mktemp -d "$dir/run.XXXXXX")
+  sync -f "$data"
   start_receiver own
   own=$port
   start_receiver other
@@ -160,7 +164,8 @@ run() { # own|other|nobody [ATTACK...]
 }
 
 median() {
-  sort -n | awk '{ value[NR] = $1 } END { print value[int((NR + 1) / 2)] }'
+  sort -n | awk '{ value[NR] = $1 }
+    END { print (value[int((NR + 1) / 2)] + value[int(NR / 2) + 1]) / 2 }'
 }
 
 measure() { # NAME ATTACK...
@@ -171,8 +176,13 @@ measure() { # NAME ATTACK...
   : >"$dir/own.rates"
   for ((round = 0; round < rounds; round++)); do
     run nobody >>"$dir/nobody.rates"
+    if ((round % 2 == 0)); then # so that a drift of the machine favours neither
+      run own "$@" >>"$dir/own.rates"
+    fi
     run other "$@" >>"$dir/other.rates"
-    run own "$@" >>"$dir/own.rates"
+    if ((round % 2 == 1)); then
+      run own "$@" >>"$dir/own.rates"
+    fi
   done
   awk -v name="$name" -v a="$(median <"$dir/nobody.rates")" \
     -v b="$(median <"$dir/other.rates")" -v c="$(median <"$dir/own.rates")" 'BEGIN {

@@ -316,8 +316,8 @@ static bool stored_in_quarantine(const char *id)
     return faccessat(scratch.dir_fd, path, F_OK, 0) == 0;
 }
 
-/* A replay is an acknowledgement like any other, and so is the next one: after the first
- * the kernel would say that all is well. */
+/* A replay is an acknowledgement like any other, and so is the next one: after the
+ * first the kernel would say that all is well. */
 static int replay_on_a_bad_disk(void)
 {
     struct commit replay = commit_of(ID, "payload", true);
