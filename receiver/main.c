@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "receiver/fetch/fetch.h"
 #include "receiver/list.h"
 #include "receiver/serve.h"
 #include "receiver/verify.h"
@@ -13,6 +14,7 @@ static const struct verb {
     {"serve", serve_main},
     {"verify", verify_main},
     {"list", list_main},
+    {"fetch", fetch_main},
 };
 
 /* `serve` is what runs when no verb is named. */

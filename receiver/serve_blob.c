@@ -1,35 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "receiver/serve_blob.h"
 
+#include "common/http_date.h"
 #include "common/http_range.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
-
-enum { HTTP_DATE_SIZE = 32 };
-
-static const char *http_date(char out[HTTP_DATE_SIZE], int64_t seconds)
-{
-    time_t at = (time_t)seconds;
-    struct tm utc;
-
-    gmtime_r(&at, &utc);
-    strftime(out, HTTP_DATE_SIZE, "%a, %d %b %Y %H:%M:%S GMT", &utc);
-    return out;
-}
-
-static bool parse_http_date(const char *text, int64_t *seconds)
-{
-    struct tm utc = {0};
-    const char *end = strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &utc);
-
-    if (!end || *end != '\0')
-        return false;
-    *seconds = timegm(&utc);
-    return true;
-}
 
 /* Whether a list of entity tags names ours. A weak one matches only where the
  * comparison may be weak (RFC 9110, section 8.8.3.2). */
@@ -67,7 +44,7 @@ static int check_conditions(const struct request *request, const struct blob_inf
         return 412;
     if (request_list(request, "If-None-Match", false, none_match, sizeof(none_match)))
         return etag_listed(none_match, hex, true) ? 304 : 0;
-    if (since && parse_http_date(since, &seconds) && info->modified_s <= seconds)
+    if (since && http_date_parse(since, &seconds) && info->modified_s <= seconds)
         return 304;
     return 0;
 }
@@ -83,7 +60,7 @@ static bool range_applies(const struct request *request, const struct blob_info 
         return true;
     if (*if_range == '"')
         return etag_listed(if_range, hex, false);
-    return strcmp(if_range, http_date(date, info->modified_s)) == 0;
+    return strcmp(if_range, http_date_format(date, info->modified_s)) == 0;
 }
 
 static void add_validators(struct reply *reply, const struct blob_info *info,
@@ -93,7 +70,8 @@ static void add_validators(struct reply *reply, const struct blob_info *info,
 
     reply_header(reply, "ETag", "\"%s\"", hex);
     reply_header(reply, "Repr-Digest", "%s", digest_field_format(text, &info->digest));
-    reply_header(reply, "Last-Modified", "%s", http_date(date, info->modified_s));
+    reply_header(reply, "Last-Modified", "%s",
+                 http_date_format(date, info->modified_s));
     reply_header(reply, "Accept-Ranges", "bytes");
 }
 

@@ -7,18 +7,6 @@
 #include <inttypes.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
-
-bool http_date_parse(const char *text, int64_t *seconds)
-{
-    struct tm utc = {0};
-    const char *end = strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &utc);
-
-    if (end == NULL || *end != '\0')
-        return false;
-    *seconds = timegm(&utc);
-    return true;
-}
 
 /* A value that does not fit is no value: half an ETag would compare equal too often. */
 static bool read_whole(answer_header *header, void *context, const char *name,

@@ -10,10 +10,11 @@
 #ifndef RECEIVER_FETCH_ANSWER_H
 #define RECEIVER_FETCH_ANSWER_H
 
+#include "common/http_date.h"
 #include "common/http_range.h"
 #include "common/sha256.h"
 
-enum { ETAG_SIZE = 256, HTTP_DATE_SIZE = 40, ANSWER_HEADER_SIZE = 1024 };
+enum { ETAG_SIZE = 256, ANSWER_HEADER_SIZE = 1024 };
 
 /* Copies header `name` into out, cut to fit; false when it is not there. */
 typedef bool answer_header(void *context, const char *name, char *out, size_t size);
@@ -70,8 +71,5 @@ const char *validators_if_range(const struct validators *validators);
 /* Whether parts may be put together at all: an ETag or date that is strong, or a
  * digest. */
 bool validators_are_strong(const struct validators *validators);
-
-/* An HTTP date as Unix time. */
-bool http_date_parse(const char *text, int64_t *seconds) MUST_CHECK;
 
 #endif

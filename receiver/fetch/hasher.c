@@ -18,7 +18,7 @@ struct hasher {
     struct crew *crew;
     struct latch finished;
     struct sha256 *sha;
-    struct md5 md5;
+    struct md5 *md5; /* when wanted */
     uint64_t hashed, written_back;
     enum status st;
     struct error err;
@@ -35,8 +35,8 @@ static enum status hash_until(struct hasher *h, uint64_t frontier)
         if (st != ST_OK)
             return st;
         sha256_update(h->sha, h->slice, n);
-        if (h->config.want_md5)
-            md5_update(&h->md5, h->slice, n);
+        if (h->md5 != NULL)
+            md5_update(h->md5, h->slice, n);
         h->hashed += n;
         if (h->config.write_back && h->hashed - h->written_back >= WRITE_BACK_BYTES) {
             part_start_writeback(h->config.part, h->written_back,
@@ -79,12 +79,14 @@ enum status hasher_start(struct hasher **out, const struct hasher_config *config
     if (h == NULL)
         return error_sys(err, ENOMEM, "start hashing");
     h->config = *config;
-    md5_init(&h->md5);
     latch_init(&h->finished);
     st = sha256_create(&h->sha, err);
+    if (st == ST_OK && config->want_md5)
+        st = md5_create(&h->md5, err);
     if (st == ST_OK)
         st = crew_start(&h->crew, "hash", 1, follow, h, err);
     if (st != ST_OK) {
+        md5_destroy(&h->md5);
         sha256_destroy(&h->sha);
         latch_release(&h->finished);
         free(h);
@@ -110,9 +112,10 @@ enum status hasher_stop(struct hasher **hasher, struct hashes *out, struct error
         *err = h->err;
     } else {
         st = sha256_finish(h->sha, &out->sha256, err);
-        if (st == ST_OK && h->config.want_md5)
-            md5_finish(&h->md5, out->md5);
+        if (st == ST_OK && h->md5 != NULL)
+            md5_finish(h->md5, out->md5);
     }
+    md5_destroy(&h->md5);
     sha256_destroy(&h->sha);
     latch_release(&h->finished);
     free(h);

@@ -169,7 +169,7 @@ def refuses_connections(receiver):
     try:
         with wire.connect(receiver.port, timeout=2):
             return False
-    except ConnectionRefusedError:
+    except (ConnectionRefusedError, ConnectionResetError):
         return True
 
 
