@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/http_date.h"
 
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 static const struct {
     const char *text;
