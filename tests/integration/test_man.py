@@ -17,6 +17,7 @@ VERBS = [
     (RECEIVER, "serve"),
     (RECEIVER, "verify"),
     (RECEIVER, "list"),
+    (RECEIVER, "fetch"),
     (SENDER, "stream"),
     (SENDER, "upload"),
     (SENDER, "spool list"),
