@@ -2,6 +2,7 @@
 #include "receiver/serve_config.h"
 
 #include "common/log.h"
+#include "common/log_options.h"
 #include "common/options.h"
 #include "receiver/committer.h"
 #include "receiver/ingest.h"
@@ -161,26 +162,7 @@ static const struct option_spec specs[] = {
      .preset = "30s",
      .max = 86400000,
      .help = "how long uploads under way may take to finish after SIGTERM"},
-    {.name = "log-file",
-     .letter = 'f',
-     .type = OPTION_TEXT,
-     .offset = AT(log_file),
-     .value_name = "FILE",
-     .help = "append the log to this file instead of stderr"},
-    {.name = "log-format",
-     .type = OPTION_CHOICE,
-     .offset = AT(log_format),
-     .value_name = "FORMAT",
-     .preset = "text",
-     .choices = log_format_names,
-     .help = "text or json"},
-    {.name = "log-level",
-     .type = OPTION_CHOICE,
-     .offset = AT(log_level),
-     .value_name = "LEVEL",
-     .preset = "info",
-     .choices = log_level_names,
-     .help = "error, warn, info or debug"},
+    LOG_OPTIONS(struct serve_config),
 };
 
 static const struct option_set options = {

@@ -3,6 +3,7 @@
 
 #include "common/audit.h"
 #include "common/log.h"
+#include "common/log_options.h"
 #include "common/options.h"
 #include "receiver/store.h"
 
@@ -35,26 +36,7 @@ static const struct option_spec specs[] = {
      .offset = AT(quarantine),
      .help = "move blobs that do not have their digest to DIR/quarantine, where nobody "
              "is served them"},
-    {.name = "log-file",
-     .letter = 'f',
-     .type = OPTION_TEXT,
-     .offset = AT(log_file),
-     .value_name = "FILE",
-     .help = "append the log to this file instead of standard error"},
-    {.name = "log-format",
-     .type = OPTION_CHOICE,
-     .offset = AT(log_format),
-     .value_name = "FORMAT",
-     .preset = "text",
-     .choices = log_format_names,
-     .help = "text or json, of the log and of the summary"},
-    {.name = "log-level",
-     .type = OPTION_CHOICE,
-     .offset = AT(log_level),
-     .value_name = "LEVEL",
-     .preset = "info",
-     .choices = log_level_names,
-     .help = "error, warn, info or debug"},
+    LOG_OPTIONS(struct config),
 };
 
 static const struct option_set options = {

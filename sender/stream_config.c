@@ -2,6 +2,7 @@
 #include "sender/stream_config.h"
 
 #include "common/log.h"
+#include "common/log_options.h"
 #include "common/options.h"
 #include "common/units.h"
 #include "sender/generator.h"
@@ -181,26 +182,7 @@ static const struct option_spec specs[] = {
      .value_name = "HOST:PORT",
      .help = "serve /metrics for Prometheus, and /healthz; port 0 picks a free one, "
              "which the log names"},
-    {.name = "log-file",
-     .letter = 'f',
-     .type = OPTION_TEXT,
-     .offset = AT(log_file),
-     .value_name = "FILE",
-     .help = "append the log to this file instead of standard error"},
-    {.name = "log-format",
-     .type = OPTION_CHOICE,
-     .offset = AT(log_format),
-     .value_name = "FORMAT",
-     .preset = "text",
-     .choices = log_format_names,
-     .help = "text or json, of the log and of the summary"},
-    {.name = "log-level",
-     .type = OPTION_CHOICE,
-     .offset = AT(log_level),
-     .value_name = "LEVEL",
-     .preset = "info",
-     .choices = log_level_names,
-     .help = "error, warn, info or debug"},
+    LOG_OPTIONS(struct stream_config),
 };
 
 static const struct option_set set = {

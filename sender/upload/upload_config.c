@@ -2,6 +2,7 @@
 #include "sender/upload/upload_config.h"
 
 #include "common/log.h"
+#include "common/log_options.h"
 #include "common/options.h"
 #include "common/units.h"
 
@@ -153,26 +154,7 @@ static const struct option_spec specs[] = {
      .type = OPTION_FLAG,
      .offset = AT(json),
      .help = "events and summary as JSON lines: the same as --log-format json"},
-    {.name = "log-file",
-     .letter = 'f',
-     .type = OPTION_TEXT,
-     .offset = AT(log_file),
-     .value_name = "FILE",
-     .help = "append the log here instead of stderr"},
-    {.name = "log-format",
-     .type = OPTION_CHOICE,
-     .offset = AT(log_format),
-     .value_name = "FORMAT",
-     .preset = "text",
-     .choices = log_format_names,
-     .help = "of the log and of the summary"},
-    {.name = "log-level",
-     .type = OPTION_CHOICE,
-     .offset = AT(log_level),
-     .value_name = "LEVEL",
-     .preset = "info",
-     .choices = log_level_names,
-     .help = "least important lines to log"},
+    LOG_OPTIONS(struct upload_config),
 };
 
 static const struct option_set set = {
