@@ -15,6 +15,7 @@ static const struct {
 } reasons[] = {
     {"Digest mismatch", "digest_mismatch"},
     {"Invalid digest", "digest_invalid"},
+    {"Malformed digest field", "digest_malformed"},
     {"Unsupported digest algorithm", "digest_unsupported"},
     {"Digest required", "digest_required"},
     {"Malformed request", "malformed_request"},
@@ -30,6 +31,7 @@ static const struct {
     {"Length required", "length_required"},
     {"Content-Encoding not supported", "content_encoding"},
     {"Content-Type too long", "content_type_too_long"},
+    {"Content-Type not ASCII", "content_type_not_ascii"},
     {"Invalid Idempotency-Key", "idempotency_key_invalid"},
     {"Id taken", "id_taken"},
     {"Blob exists", "blob_exists"},

@@ -204,17 +204,17 @@ static int wait_for_stop(struct daemon *daemon, const struct serve_config *confi
         patience_ms = (int)(daemon->notify.watchdog_ms / 2);
     for (;;) {
         struct pollfd polled = {.fd = signals, .events = POLLIN};
-        int ready = poll(&polled, 1, patience_ms), number;
+        int number;
 
-        if (ready < 0 && errno != EINTR)
+        if (poll(&polled, 1, patience_ms) < 0 && errno != EINTR)
             return SIGTERM;
-        if (ready == 0)
-            reassure(daemon, config);
         while ((number = signals_take(signals)) != 0) {
             if (number != SIGHUP)
                 return number;
             reload(daemon);
         }
+        if (patience_ms > 0) /* also when signals come too fast for a timeout */
+            reassure(daemon, config);
     }
 }
 

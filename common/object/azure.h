@@ -55,7 +55,8 @@ void azure_metadata_write(struct azure_metadata *out,
 
 enum status azure_begin(struct object_session *session, const char *key,
                         const struct object_description *description,
-                        char upload[OBJECT_UPLOAD_SIZE], struct error *err);
+                        uint64_t part_bytes, char upload[OBJECT_UPLOAD_SIZE],
+                        struct error *err);
 enum status azure_put_part(struct object_session *session, const char *key,
                            const char *upload, struct object_part *part,
                            const struct object_body *body, struct error *err);

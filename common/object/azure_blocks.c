@@ -4,20 +4,24 @@
  *
  * Azure has no upload to begin: blocks are named by us, wait uncommitted beside the
  * blob, and a list of names makes them the blob. So the name of our upload is made of
- * the whole blob's digest, and the name of a block of that and its number.
+ * the whole blob's digest and the size of its parts, and the name of a block of that
+ * and its number: blocks of the same name hold the same bytes.
  */
 #include "common/object/azure.h"
 #include "common/object/xml.h"
 #include "common/units.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    UPLOAD_LENGTH = 32, /* hex digits of the digest */
+    DIGEST_LENGTH = 24, /* hex digits */
+    SIZE_LENGTH = 8,
+    UPLOAD_LENGTH = DIGEST_LENGTH + SIZE_LENGTH,
     NUMBER_LENGTH = 5,
     BLOCK_LENGTH = UPLOAD_LENGTH + 1 + NUMBER_LENGTH,
     BLOCK_ID_SIZE = (BLOCK_LENGTH + 2) / 3 * 4 + 1, /* base64 */
@@ -25,7 +29,8 @@ enum {
 
 enum status azure_begin(struct object_session *session, const char *key,
                         const struct object_description *description,
-                        char upload[OBJECT_UPLOAD_SIZE], struct error *err)
+                        uint64_t part_bytes, char upload[OBJECT_UPLOAD_SIZE],
+                        struct error *err)
 {
     char hex[SHA256_HEX_SIZE];
 
@@ -33,7 +38,8 @@ enum status azure_begin(struct object_session *session, const char *key,
     (void)err;
     session->answer = (struct object_answer){.http_status = 0};
     sha256_to_hex(hex, &description->digest);
-    snprintf(upload, OBJECT_UPLOAD_SIZE, "%.*s", UPLOAD_LENGTH, hex);
+    snprintf(upload, OBJECT_UPLOAD_SIZE, "%.*s%0*" PRIx64, DIGEST_LENGTH, hex,
+             SIZE_LENGTH, part_bytes);
     return ST_OK;
 }
 
@@ -123,7 +129,7 @@ static enum status feed(void *context, const void *bytes, size_t n, struct error
 {
     struct listing *listing = context;
 
-    return xml_feed(listing->xml, bytes, n, err);
+    return xml_of_answer(xml_feed(listing->xml, bytes, n, err), err);
 }
 
 enum status azure_parts(struct object_session *base, const char *key,
@@ -144,7 +150,7 @@ enum status azure_parts(struct object_session *base, const char *key,
         return st;
     st = azure_call((struct azure_session *)base, &call, &response, err);
     if (st == ST_OK)
-        st = xml_finish(listing.xml, err);
+        st = xml_of_answer(xml_finish(listing.xml, err), err);
     if (st == ST_OK)
         st = listing.status;
     xml_destroy(&listing.xml);

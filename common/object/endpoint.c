@@ -41,6 +41,17 @@ static bool copy_path(struct endpoint *out, const char *path)
     return !text.overflow;
 }
 
+/* Neither a user's password nor a query's signature is for the log. */
+static enum status refuse(const char *url, const char *complaint, struct error *err)
+{
+    enum { SHOWN_MAX = 100 };
+    const char *at = strrchr(url, '@'), *shown = at ? at : url;
+    size_t n = strcspn(shown, "?#");
+
+    return error_set(err, ST_INVALID, "endpoint '%s%.*s' %s", at ? "..." : "",
+                     (int)(n < SHOWN_MAX ? n : SHOWN_MAX), shown, complaint);
+}
+
 enum status endpoint_parse(struct endpoint *out, const char *url, struct error *err)
 {
     struct endpoint endpoint = {.tls = false};
@@ -53,15 +64,12 @@ enum status endpoint_parse(struct endpoint *out, const char *url, struct error *
     } else if (strncmp(url, "http://", 7) == 0) {
         host = url + 7;
     } else {
-        return error_set(err, ST_INVALID,
-                         "endpoint '%.100s' begins with neither http:// nor https://",
-                         url);
+        return refuse(url, "begins with neither http:// nor https://", err);
     }
     n = strcspn(host, "/?#");
     if (strpbrk(host, "?#@") || !copy_host(&endpoint, host, n) ||
         !copy_path(&endpoint, host + n))
-        return error_set(err, ST_INVALID,
-                         "endpoint '%.100s' is not of the form http://host:port", url);
+        return refuse(url, "is not of the form http://host:port", err);
     *out = endpoint;
     return ST_OK;
 }

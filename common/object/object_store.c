@@ -118,9 +118,11 @@ enum status object_look(struct object_session *session, const char *key,
 
 enum status object_begin(struct object_session *session, const char *key,
                          const struct object_description *description,
-                         char upload[OBJECT_UPLOAD_SIZE], struct error *err)
+                         uint64_t part_bytes, char upload[OBJECT_UPLOAD_SIZE],
+                         struct error *err)
 {
-    return session->store->ops->begin(session, key, description, upload, err);
+    return session->store->ops->begin(session, key, description, part_bytes, upload,
+                                      err);
 }
 
 enum status object_put_part(struct object_session *session, const char *key,

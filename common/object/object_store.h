@@ -127,7 +127,8 @@ struct object_store_ops {
                         struct object_description *out, struct error *err);
     enum status (*begin)(struct object_session *session, const char *key,
                          const struct object_description *description,
-                         char upload[OBJECT_UPLOAD_SIZE], struct error *err);
+                         uint64_t part_bytes, char upload[OBJECT_UPLOAD_SIZE],
+                         struct error *err);
     enum status (*put_part)(struct object_session *session, const char *key,
                             const char *upload, struct object_part *part,
                             const struct object_body *body, struct error *err);
@@ -166,7 +167,7 @@ void object_session_close(struct object_session **session);
 
 /* Makes sure that the bucket is there and ours to write to. A missing one is created,
  * private, when `create`; else that is ST_END. One that answers a stranger is
- * ST_REFUSED unless `allow_public`. */
+ * ST_REFUSED unless `allow_public`; so is one that knows but does not tell. */
 enum status object_prepare(struct object_session *session, bool create,
                            bool allow_public, struct error *err) MUST_CHECK;
 
@@ -181,11 +182,12 @@ enum status object_look(struct object_session *session, const char *key,
 
 /* A multipart upload: begin, parts in any order and from any session, finish with all
  * of them in order of number. Nothing shows before finish. The description given to
- * begin and finish must be the same. parts lists what has arrived; ST_END when the
- * store knows no such upload. */
+ * begin and finish must be the same; all parts but the last have part_bytes. parts
+ * lists what has arrived; ST_END when the store knows no such upload. */
 enum status object_begin(struct object_session *session, const char *key,
                          const struct object_description *description,
-                         char upload[OBJECT_UPLOAD_SIZE], struct error *err) MUST_CHECK;
+                         uint64_t part_bytes, char upload[OBJECT_UPLOAD_SIZE],
+                         struct error *err) MUST_CHECK;
 enum status object_put_part(struct object_session *session, const char *key,
                             const char *upload, struct object_part *part,
                             const struct object_body *body,

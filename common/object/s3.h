@@ -13,6 +13,7 @@
 #include "common/object/endpoint.h"
 #include "common/object/object_store.h"
 #include "common/object/sigv4.h"
+#include "common/object/xml.h"
 
 #include <stdatomic.h>
 
@@ -80,10 +81,14 @@ void s3_metadata_write(struct s3_metadata *out,
 enum status s3_explain(struct s3_session *session, const struct s3_call *call,
                        const struct exchange_response *response, struct error *err);
 
+/* The document in an answer that was ST_OK. ST_AGAIN when it is none. */
+enum status s3_read(const struct exchange_response *response, xml_visit *visit,
+                    void *context, struct error *err) MUST_CHECK;
+
 enum status s3_prepare(struct object_session *session, bool create, bool allow_public,
                        struct error *err);
 enum status s3_begin(struct object_session *session, const char *key,
-                     const struct object_description *description,
+                     const struct object_description *description, uint64_t part_bytes,
                      char upload[OBJECT_UPLOAD_SIZE], struct error *err);
 enum status s3_put_part(struct object_session *session, const char *key,
                         const char *upload, struct object_part *part,

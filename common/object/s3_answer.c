@@ -88,6 +88,15 @@ static enum status classify(const struct object_answer *answer)
     return exchange_verdict(answer->http_status);
 }
 
+enum status s3_read(const struct exchange_response *response, xml_visit *visit,
+                    void *context, struct error *err)
+{
+    enum status st = xml_read(response->body, response->body_length, visit, context,
+                              err);
+
+    return xml_of_answer(st, err);
+}
+
 enum status s3_explain(struct s3_session *session, const struct s3_call *call,
                        const struct exchange_response *response, struct error *err)
 {

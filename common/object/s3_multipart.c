@@ -21,7 +21,7 @@ static void take_upload_id(void *context, const char *path, const char *text)
 }
 
 enum status s3_begin(struct object_session *base, const char *key,
-                     const struct object_description *description,
+                     const struct object_description *description, uint64_t part_bytes,
                      char upload[OBJECT_UPLOAD_SIZE], struct error *err)
 {
     struct s3_session *session = (struct s3_session *)base;
@@ -32,11 +32,12 @@ enum status s3_begin(struct object_session *base, const char *key,
     char id[OBJECT_UPLOAD_SIZE] = "";
     enum status st;
 
+    (void)part_bytes;
     s3_metadata_write(&metadata, description);
     call.header_count = metadata.count;
     st = s3_call(session, &call, &response, err);
     if (st == ST_OK)
-        st = xml_read(response.body, response.body_length, take_upload_id, id, err);
+        st = s3_read(&response, take_upload_id, id, err);
     if (st == ST_OK && !*id)
         st = error_set(err, ST_REFUSED, "the store gave a multipart upload no name");
     if (st == ST_OK)
@@ -144,7 +145,7 @@ enum status s3_parts(struct object_session *base, const char *key, const char *u
         if (st != ST_OK && base->answer.http_status == 404)
             return ST_END;
         if (st == ST_OK)
-            st = xml_read(response.body, response.body_length, take_part, &page, err);
+            st = s3_read(&response, take_part, &page, err);
         if (st == ST_OK)
             st = page.status;
     } while (st == ST_OK && page.truncated && page.next > marker);
@@ -226,7 +227,7 @@ enum status s3_uploads(struct object_session *base, const char *prefix,
             return error_set(err, ST_INVALID, "list uploads: prefix too long");
         st = s3_call(session, &call, &response, err);
         if (st == ST_OK)
-            st = xml_read(response.body, response.body_length, take_upload, &page, err);
+            st = s3_read(&response, take_upload, &page, err);
         if (st == ST_OK)
             st = page.status;
         snprintf(after, sizeof after, "%s%s", page.next_key, page.next_upload);
@@ -320,9 +321,7 @@ enum status s3_finish(struct object_session *base, const char *key, const char *
     if (st != ST_OK)
         return st;
     /* S3 sends 200 before it knows: the document has the last word. */
-    if (xml_read(response.body, response.body_length, take_root, &completed, err) ==
-            ST_OK &&
-        completed)
+    if (s3_read(&response, take_root, &completed, err) == ST_OK && completed)
         return ST_OK;
     st = s3_explain(session, &call, &response, err);
     return *base->answer.code ? st : error_set(err, ST_AGAIN, "unclear answer");

@@ -72,12 +72,55 @@ static enum status create_bucket(struct s3_session *session, struct error *err)
     return st;
 }
 
+struct policy {
+    bool answered, is_public;
+    bool overlooked; /* the query: so this is the bucket's list, perhaps cut short */
+};
+
 static void take_policy(void *context, const char *path, const char *text)
 {
-    bool *is_public = context;
+    struct policy *policy = context;
 
-    if (strcmp(path, "PolicyStatus/IsPublic") == 0)
-        *is_public = strcasecmp(text, "true") == 0;
+    if (strcmp(path, "PolicyStatus/IsPublic") == 0) {
+        policy->answered = true;
+        policy->is_public = strcasecmp(text, "true") == 0;
+    } else if (strncmp(path, "ListBucketResult", strlen("ListBucketResult")) == 0) {
+        policy->overlooked = true;
+    }
+}
+
+/* Not every store knows the question, and a bucket without a policy has no status. */
+static bool has_no_policy(const struct object_answer *answer, enum status st)
+{
+    if (answer->http_status == 501)
+        return true;
+    if (st != ST_REFUSED || answer->hopeless)
+        return false;
+    return answer->http_status == 400 || answer->http_status == 405 ||
+           (answer->http_status == 404 &&
+            strcmp(answer->code, "NoSuchBucketPolicy") == 0);
+}
+
+static enum status ask_for_policy(struct s3_session *session, bool *is_public,
+                                  struct error *err)
+{
+    struct policy policy = {.answered = false};
+    const struct s3_call call = {.method = "GET", .query = "policyStatus="};
+    struct exchange_response response;
+    enum status st = s3_call(session, &call, &response, err);
+
+    if (st == ST_OK)
+        st = s3_read(&response, take_policy, &policy, err);
+    else if (has_no_policy(&session->base.answer, st))
+        return ST_OK;
+    if (policy.overlooked)
+        return ST_OK;
+    if (st == ST_OK && !policy.answered)
+        st = error_set(err, ST_AGAIN, "unclear answer");
+    if (st != ST_OK)
+        return error_prefix(err, "cannot tell whether it is open to the public");
+    *is_public = policy.is_public;
+    return ST_OK;
 }
 
 /* A stranger who may list, or, as far as the store tells, one who may read. */
@@ -86,21 +129,14 @@ static enum status is_open_to_strangers(struct s3_session *session, bool *open,
 {
     const struct s3_call list = {
         .method = "GET", .query = "list-type=2&max-keys=1", .as_stranger = true};
-    const struct s3_call policy = {.method = "GET", .query = "policyStatus="};
     struct exchange_response response;
-    struct error ignored;
-    bool is_public = false;
     enum status st = s3_call(session, &list, &response, err);
 
-    if (st != ST_OK && st != ST_REFUSED)
-        return st;
-    *open = st == ST_OK;
-    /* Not every store knows this question: then the first answer stands. */
-    if (!*open && s3_call(session, &policy, &response, &ignored) == ST_OK &&
-        xml_read(response.body, response.body_length, take_policy, &is_public,
-                 &ignored) == ST_OK)
-        *open = is_public;
-    return ST_OK;
+    if (st == ST_REFUSED)
+        return ask_for_policy(session, open, err);
+    if (st == ST_OK)
+        *open = true;
+    return st;
 }
 
 enum status s3_prepare(struct object_session *base, bool create, bool allow_public,

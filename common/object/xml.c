@@ -160,6 +160,14 @@ enum status xml_read(const char *document, size_t n, xml_visit *visit, void *con
     return st;
 }
 
+enum status xml_of_answer(enum status st, struct error *err)
+{
+    if (st != ST_CORRUPT)
+        return st;
+    err->status = ST_AGAIN;
+    return error_prefix(err, "unreadable answer");
+}
+
 void xml_copy(char *out, size_t size, const char *text)
 {
     size_t n = strlen(text);

@@ -43,4 +43,8 @@ enum status xml_finish(struct xml *xml, struct error *err) MUST_CHECK;
 /* Copies text when it fits, for visitors; else leaves out empty. */
 void xml_copy(char *out, size_t size, const char *text);
 
+/* Of a store's answer: one that cannot be read may have been cut on its way, which says
+ * nothing against the bytes that were sent. ST_CORRUPT becomes ST_AGAIN. */
+enum status xml_of_answer(enum status st, struct error *err);
+
 #endif

@@ -88,7 +88,7 @@ PY
 }
 
 prepare() {
-  "$root/scripts/setup.sh" stores >&2
+  "$root/scripts/setup.sh" bench >&2
   if [[ ! -e $build/build.ninja ]]; then
     meson setup "$build" "$root" --buildtype=release -Dbench=true -Dtests=false >&2
   fi

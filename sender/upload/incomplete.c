@@ -3,6 +3,9 @@
 
 #include "common/log.h"
 #include "sender/upload/attempts.h"
+#include "sender/upload/naming.h"
+
+#include <string.h>
 
 enum status incomplete_prepare(struct upload_run *run, struct object_session *session,
                                struct error *err)
@@ -23,6 +26,7 @@ enum status incomplete_prepare(struct upload_run *run, struct object_session *se
 struct sweep {
     struct upload_run *run;
     struct object_session *session; /* not the one that lists */
+    char root[NAMING_ROOT_SIZE];
     uint64_t count;
 };
 
@@ -33,6 +37,9 @@ static enum status abort_one(void *context, const char *key, const char *upload,
     struct attempts attempts = {.alone = true};
     enum status st;
 
+    /* A store that overlooks the prefix lists what is not ours to abort. */
+    if (strncmp(key, sweep->root, strlen(sweep->root)) != 0)
+        return ST_OK;
     do
         st = object_abort(sweep->session, key, upload, err);
     while (attempts_again(&attempts, sweep->run, sweep->session, st, err));
@@ -50,8 +57,9 @@ enum status incomplete_abort(struct upload_run *run, struct object_session *sess
 
     if (st != ST_OK)
         return st;
+    naming_root(sweep.root, run->config->where.prefix);
     do
-        st = object_uploads(session, run->config->where.prefix, abort_one, &sweep, err);
+        st = object_uploads(session, sweep.root, abort_one, &sweep, err);
     while (attempts_again(&attempts, run, session, st, err));
     object_session_close(&sweep.session);
     log_event(LOG_INFO, "aborted", LOG_FIELDS(log_number("count", sweep.count)),

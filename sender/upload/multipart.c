@@ -61,8 +61,6 @@ static enum status allocate(struct multipart *multipart, struct error *err)
     multipart->todo = calloc(count, sizeof *multipart->todo);
     if (!multipart->digests || !multipart->parts || !multipart->todo)
         return error_sys(err, ENOMEM, "send in parts");
-    for (unsigned i = 0; i < count; i++)
-        multipart->parts[i].number = i + 1;
     return ST_OK;
 }
 
@@ -125,6 +123,19 @@ static enum status hash_file(struct multipart *multipart, struct worker *worker,
 
 /* ---- beginning, or going on ---- */
 
+static void forget_parts(struct multipart *multipart)
+{
+    for (unsigned i = 0; i < multipart->count; i++)
+        multipart->parts[i] = (struct object_part){.number = i + 1};
+}
+
+/* With what cannot be read: that will be no better next time. */
+static bool was_answered(const struct worker *worker)
+{
+    return worker->session->answer.http_status / 100 == 2 &&
+           !latch_is_set(&worker->run->stop);
+}
+
 static enum status take_listed(void *context, const struct object_part *part,
                                struct error *err)
 {
@@ -137,21 +148,27 @@ static enum status take_listed(void *context, const struct object_part *part,
     return ST_OK;
 }
 
-/* Which parts of the recorded upload are there. ST_END: the store has forgotten it. */
+/* Which parts of the recorded upload are there. ST_END: the store has forgotten it, or
+ * will never tell. Any other failure may pass, and the upload is there to be taken up.
+ */
 static enum status take_up(struct multipart *multipart, struct worker *worker,
                            struct error *err)
 {
     struct attempts attempts = {0};
     enum status st;
 
+    forget_parts(multipart);
     do
         st = object_parts(worker->session, multipart->job.key, multipart->upload,
                           take_listed, multipart, err);
     while (attempts_again(&attempts, worker->run, worker->session, st, err));
-    return st;
+    if (st == ST_AGAIN && was_answered(worker))
+        return ST_END;
+    return st == ST_OK || st == ST_AGAIN || st == ST_CLOSED || st == ST_SYSTEM ? st
+                                                                               : ST_END;
 }
 
-static void abort_upload(struct multipart *multipart, struct worker *worker)
+static enum status abort_upload(struct multipart *multipart, struct worker *worker)
 {
     struct attempts attempts = {0};
     struct error ignored;
@@ -161,8 +178,7 @@ static void abort_upload(struct multipart *multipart, struct worker *worker)
         st = object_abort(worker->session, multipart->job.key, multipart->upload,
                           &ignored);
     while (attempts_again(&attempts, worker->run, worker->session, st, &ignored));
-    if (st == ST_OK)
-        resume_forget(&multipart->slot);
+    return st;
 }
 
 static enum status begin(struct multipart *multipart, struct worker *worker,
@@ -172,9 +188,10 @@ static enum status begin(struct multipart *multipart, struct worker *worker,
     struct resume_record record = {.part_bytes = multipart->part_bytes};
     enum status st;
 
+    forget_parts(multipart);
     do
         st = object_begin(worker->session, multipart->job.key, &multipart->description,
-                          multipart->upload, err);
+                          multipart->part_bytes, multipart->upload, err);
     while (attempts_again(&attempts, worker->run, worker->session, st, err));
     if (st != ST_OK)
         return st;
@@ -205,8 +222,8 @@ static enum status begin_or_take_up(struct multipart *multipart, struct worker *
         if (is_for(record, &multipart->description) &&
             record->part_bytes == multipart->part_bytes)
             st = take_up(multipart, worker, err);
-        else
-            abort_upload(multipart, worker);
+        if (st == ST_END)
+            (void)abort_upload(multipart, worker);
     }
     return st == ST_END ? begin(multipart, worker, err) : st;
 }
@@ -370,7 +387,8 @@ enum status multipart_finish(struct multipart *multipart, struct worker *worker,
         worker_succeeded(worker, &multipart->job, &multipart->description);
     } else if (st != ST_AGAIN && st != ST_CLOSED && st != ST_SYSTEM) {
         /* Not for want of time: the next run could do nothing with it either. */
-        abort_upload(multipart, worker);
+        if (abort_upload(multipart, worker) == ST_OK)
+            resume_forget(&multipart->slot);
     }
     return st;
 }

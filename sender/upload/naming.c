@@ -43,17 +43,24 @@ static void add_path(struct key *key, const char *path)
     }
 }
 
+void naming_root(char out[NAMING_ROOT_SIZE], const char *prefix)
+{
+    size_t n = strlen(prefix);
+
+    assert(n < OBJECT_KEY_SIZE);
+    snprintf(out, NAMING_ROOT_SIZE, "%s%s", prefix,
+             n > 0 && prefix[n - 1] != '/' ? "/" : "");
+}
+
 enum status naming_key(char out[OBJECT_KEY_SIZE], size_t key_bytes_max,
                        const char *prefix, const char *path, struct error *err)
 {
-    char own[OBJECT_KEY_SIZE] = "";
+    char own[OBJECT_KEY_SIZE] = "", root[NAMING_ROOT_SIZE];
     struct key key = {.out = own};
-    size_t n = strlen(prefix);
 
     assert(key_bytes_max < OBJECT_KEY_SIZE);
-    add(&key, prefix, n);
-    if (n > 0 && prefix[n - 1] != '/')
-        add(&key, "/", 1);
+    naming_root(root, prefix);
+    add(&key, root, strlen(root));
     add_path(&key, path);
     if (key.length > key_bytes_max)
         return error_set(err, ST_INVALID,

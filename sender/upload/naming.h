@@ -17,6 +17,11 @@
 #include "common/object/object_store.h"
 #include "common/status.h"
 
+enum { NAMING_ROOT_SIZE = OBJECT_KEY_SIZE + 1 };
+
+/* What the keys of all paths begin with, and no others: "p/" of "p". */
+void naming_root(char out[NAMING_ROOT_SIZE], const char *prefix);
+
 enum status naming_key(char out[OBJECT_KEY_SIZE], size_t key_bytes_max,
                        const char *prefix, const char *path,
                        struct error *err) MUST_CHECK;

@@ -10,7 +10,7 @@ import urllib.request
 
 import pytest
 
-from helpers import ids, metrics, store, wire
+from helpers import ids, metrics, programs, store, wire
 from helpers.client import BODY, INT16, get, post, put, upload
 from helpers.curl import curl
 from helpers.digests import key, repr_digest
@@ -325,3 +325,19 @@ def test_every_log_line_is_a_complete_event(start_receiver, start_sender):
         "generator_done",
         "worker_done",
     } <= named
+
+
+def test_every_refusal_of_an_upload_has_a_label_of_its_own():
+    titles = set()
+    for name in ("auth", "claims", "gate", "ingest", "reply"):
+        source = (programs.ROOT / "receiver" / f"{name}.c").read_text()
+        titles |= set(re.findall(r'[45]\d\d,\s*"([A-Z][^"]*)"', source))
+    table = (programs.ROOT / "receiver" / "metrics.c").read_text()
+    unlabelled = {t for t in titles if f'{{"{t}", "' not in table}
+    status_lines = set(
+        re.findall(
+            r'\{[45]\d\d, "([^"]*)"\}',
+            (programs.ROOT / "receiver" / "reply.c").read_text(),
+        )
+    )
+    assert unlabelled - status_lines == set()

@@ -392,6 +392,9 @@ def test_unfinished_uploads_can_be_cleared_away(ceph, start_upload, upload, tree
     first = start_upload(tree, f"s3://{bucket}/p", *options, "--bwlimit=10MiB", env=ceph.env)
     until(lambda: ceph.unfinished(bucket) if first.events("started") else None, "upload")
     first.kill()
+    other = start_upload(tree, f"s3://{bucket}/p2", *options, "--bwlimit=10MiB", env=ceph.env)
+    until(lambda: len(ceph.unfinished(bucket)) == 2, "another upload")
+    other.kill()
 
     done = upload(
         tree, f"s3://{bucket}/p", "--abort-incomplete", "--exclude=big", env=ceph.env
@@ -399,7 +402,7 @@ def test_unfinished_uploads_can_be_cleared_away(ceph, start_upload, upload, tree
 
     assert done.code == 0
     assert done.events("aborted")[0]["count"] == 1
-    assert ceph.unfinished(bucket) == []
+    assert ceph.unfinished(bucket) == [f"s3://{bucket}/p2/big"]
 
 
 def test_restored_modes_hold_no_surprises(ceph, upload, tree):

@@ -44,6 +44,24 @@ START_TEST(other_urls_are_refused)
 }
 END_TEST
 
+static const char *const secretive[] = {
+    "http://user:hunter2@h",
+    "user:hunter2@h",
+    "http://user:hunt@er2@h/@",
+    "https://h/?sig=hunter2",
+};
+
+START_TEST(a_refusal_keeps_secrets)
+{
+    struct endpoint endpoint;
+
+    ck_assert_int_eq(endpoint_parse(&endpoint, secretive[_i], &err), ST_INVALID);
+
+    ck_assert_ptr_null(strstr(err.text, "er2"));
+    ck_assert_ptr_null(strstr(err.text, "hunt"));
+}
+END_TEST
+
 START_TEST(text_is_percent_encoded)
 {
     char out[64];
@@ -125,6 +143,7 @@ int main(void)
 
     tcase_add_loop_test(tcase, urls_are_normalised, 0, COUNT_OF(good));
     tcase_add_loop_test(tcase, other_urls_are_refused, 0, COUNT_OF(bad));
+    tcase_add_loop_test(tcase, a_refusal_keeps_secrets, 0, COUNT_OF(secretive));
     tcase_add_test(tcase, text_is_percent_encoded);
     tcase_add_test(tcase, what_does_not_fit_is_dropped_whole);
     tcase_add_loop_test(tcase, destinations_are_split, 0, COUNT_OF(places));

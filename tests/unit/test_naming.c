@@ -42,6 +42,19 @@ START_TEST(keys_are_prefix_and_path)
 }
 END_TEST
 
+START_TEST(the_root_ends_where_the_path_begins)
+{
+    char root[NAMING_ROOT_SIZE];
+
+    naming_root(root, "");
+    ck_assert_str_eq(root, "");
+    naming_root(root, "p");
+    ck_assert_str_eq(root, "p/");
+    naming_root(root, "p/");
+    ck_assert_str_eq(root, "p/");
+}
+END_TEST
+
 START_TEST(a_key_may_fill_the_store_s_limit_but_not_pass_it)
 {
     char path[KEY_MAX + 1], key[OBJECT_KEY_SIZE];
@@ -64,6 +77,7 @@ int main(void)
     TCase *tcase = tcase_create("naming");
 
     tcase_add_loop_test(tcase, keys_are_prefix_and_path, 0, COUNT_OF(names));
+    tcase_add_test(tcase, the_root_ends_where_the_path_begins);
     tcase_add_test(tcase, a_key_may_fill_the_store_s_limit_but_not_pass_it);
     suite_add_tcase(suite, tcase);
     return unit_run(suite);

@@ -97,6 +97,15 @@ START_TEST(a_document_that_stops_short_is_refused)
 }
 END_TEST
 
+START_TEST(an_answer_that_cannot_be_read_may_be_asked_for_again)
+{
+    ck_assert_int_eq(xml_of_answer(read("<a>"), &err), ST_AGAIN);
+    ck_assert_int_eq(err.status, ST_AGAIN);
+
+    ck_assert_int_eq(xml_of_answer(read("<a/>"), &err), ST_OK);
+}
+END_TEST
+
 START_TEST(copies_fit_or_are_empty)
 {
     char out[4] = "old";
@@ -119,6 +128,7 @@ int main(void)
     tcase_add_test(tcase, a_text_without_end_is_refused);
     tcase_add_test(tcase, a_document_may_come_in_pieces);
     tcase_add_test(tcase, a_document_that_stops_short_is_refused);
+    tcase_add_test(tcase, an_answer_that_cannot_be_read_may_be_asked_for_again);
     tcase_add_test(tcase, copies_fit_or_are_empty);
     suite_add_tcase(suite, tcase);
     return unit_run(suite);
