@@ -20,6 +20,8 @@ enum {
     KEEPALIVE_IDLE_S = 30,
     KEEPALIVE_INTERVAL_S = 10,
     ORIGIN_TEXT_SIZE = 160,
+    REDIRECT_BODY_MAX = 64 * 1024,   /* read, so that the connection can be kept */
+    DISCARDED_MAX = 4 * 1024 * 1024, /* beyond what is kept of an answer */
 };
 
 /* One request on the wire and its answer; a redirect that is followed makes another. */
@@ -32,6 +34,7 @@ struct leg {
 
     uint64_t sent;                          /* bytes of the body handed to libcurl */
     uint64_t window_start_ns, window_bytes; /* of the stall watch */
+    uint64_t discarded;                     /* bytes of the answer nobody wants */
     bool headers_ended; /* of the last answer, interim ones included */
     bool answered, redirected;
     struct exchange_response response;
@@ -143,6 +146,17 @@ static size_t see_header(const char *line, size_t size, size_t count, void *cont
     return n;
 }
 
+/* Returns n, or what makes libcurl end the transfer. */
+static size_t discard(struct leg *leg, size_t n, uint64_t max)
+{
+    leg->discarded += n;
+    if (leg->discarded <= max)
+        return n;
+    error_set(&leg->failure, ST_AGAIN, "the server sends without end with %s",
+              leg->redirected ? "a redirect" : "an answer that should be short");
+    return n + 1;
+}
+
 static size_t write_answer(char *bytes, size_t size, size_t count, void *context)
 {
     struct exchange *exchange = context;
@@ -154,7 +168,7 @@ static size_t write_answer(char *bytes, size_t size, size_t count, void *context
     if (!leg->answered && begin_answer(exchange) != ST_OK)
         return 0;
     if (leg->redirected)
-        return n;
+        return discard(leg, n, REDIRECT_BODY_MAX);
     if (sink) {
         if (n > 0 && sink->write(sink->context, bytes, n, &leg->failure) != ST_OK)
             return n + 1; /* anything but n: also when n is 0 */
@@ -165,7 +179,7 @@ static size_t write_answer(char *bytes, size_t size, size_t count, void *context
         keep = n;
     memcpy(exchange->answer + response->body_length, bytes, keep);
     response->body_length += keep;
-    return n;
+    return discard(leg, n - keep, DISCARDED_MAX) == n - keep ? n : n + 1;
 }
 
 static bool has_stalled(struct leg *leg, uint64_t bytes)
@@ -407,12 +421,33 @@ static bool is_loopback(const char *url)
     return loopback;
 }
 
+/* scheme://host:port: what a person needs, without what may be secret. */
+static const char *origin_of(char out[ORIGIN_TEXT_SIZE], const char *url)
+{
+    const char *authority = strstr(url, "://");
+    size_t scheme_length = authority ? (size_t)(authority + 3 - url) : 0;
+    size_t length;
+    const char *at;
+
+    authority = url + scheme_length;
+    length = strcspn(authority, "/?#");
+    at = memrchr(authority, '@', length);
+    if (at) {
+        length -= (size_t)(at + 1 - authority);
+        authority = at + 1;
+    }
+    snprintf(out, ORIGIN_TEXT_SIZE, "%.*s%.*s", (int)scheme_length, url, (int)length,
+             authority);
+    return out;
+}
+
 static enum status prepare(struct exchange *exchange, struct curl_slist **headers,
                            struct error *err)
 {
     struct leg *leg = exchange->leg;
     CURL *curl = exchange->curl;
     bool watched = exchange->config.cancel || leg->request->stall_ms > 0;
+    char origin[ORIGIN_TEXT_SIZE];
     enum status st;
 
     if (exchange->config.cancel && latch_is_set(exchange->config.cancel))
@@ -424,7 +459,8 @@ static enum status prepare(struct exchange *exchange, struct curl_slist **header
     if (st != ST_OK)
         return st;
     if (curl_easy_setopt(curl, CURLOPT_URL, leg->url) != CURLE_OK)
-        return error_set(err, ST_INVALID, "unusable URL '%.160s'", leg->url);
+        return error_set(err, ST_INVALID, "unusable URL at '%s'",
+                         origin_of(origin, leg->url));
     /* A proxy of the environment cannot reach this machine by that name. */
     curl_easy_setopt(curl, CURLOPT_PROXY, is_loopback(leg->url) ? "" : NULL);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, *headers);
@@ -476,26 +512,6 @@ static enum status classify(CURL *curl, CURLcode code)
     default: /* all else happens on the wire */
         return ST_AGAIN;
     }
-}
-
-/* scheme://host:port: what a person needs, without what may be secret. */
-static const char *origin_of(char out[ORIGIN_TEXT_SIZE], const char *url)
-{
-    const char *authority = strstr(url, "://");
-    size_t scheme_length = authority ? (size_t)(authority + 3 - url) : 0;
-    size_t length;
-    const char *at;
-
-    authority = url + scheme_length;
-    length = strcspn(authority, "/?#");
-    at = memrchr(authority, '@', length);
-    if (at) {
-        length -= (size_t)(at + 1 - authority);
-        authority = at + 1;
-    }
-    snprintf(out, ORIGIN_TEXT_SIZE, "%.*s%.*s", (int)scheme_length, url, (int)length,
-             authority);
-    return out;
 }
 
 static enum status explain(struct exchange *exchange, CURLcode code, struct error *err)
@@ -591,14 +607,15 @@ static enum status resolve_redirect(CURL *curl, const struct leg *leg, char **ur
     const unsigned flags = CURLU_PATH_AS_IS | CURLU_URLENCODE;
     CURLU *from = curl_url(), *to = curl_url();
     enum status st = ST_OK;
+    char origin[ORIGIN_TEXT_SIZE];
 
     if (!from || !to || !location ||
         curl_url_set(from, CURLUPART_URL, leg->url, flags) != CURLUE_OK ||
         curl_url_set(to, CURLUPART_URL, leg->url, flags) != CURLUE_OK ||
         curl_url_set(to, CURLUPART_URL, location, flags) != CURLUE_OK ||
         curl_url_get(to, CURLUPART_URL, url, 0) != CURLUE_OK) {
-        st = error_set(err, ST_INVALID, "redirect to an unusable URL '%.160s'",
-                       location ? location : "");
+        st = error_set(err, ST_INVALID, "redirect to an unusable URL at '%s'",
+                       origin_of(origin, location ? location : ""));
         goto out;
     }
     *same_origin = same_part(from, to, CURLUPART_SCHEME) &&

@@ -6,7 +6,8 @@
  * HTTP/1.1 only, no redirects unless asked for, no cookies, no decompression.
  *
  * Errors:  exchange_perform returns ST_OK whenever an HTTP answer arrived, whatever its
- *          status code; otherwise ST_AGAIN (network: worth another attempt), ST_REFUSED
+ *          status code; otherwise ST_AGAIN (network, or an unwanted body without end:
+ *          worth another attempt), ST_REFUSED
  *          (TLS or credentials: not), ST_INVALID (URL), ST_CLOSED (cancelled), or what
  *          the body's read or the sink returned.
  * Owner:   request and everything it points to stay the caller's.

@@ -75,19 +75,21 @@ bool validators_are_strong(const struct validators *v)
     return validators_if_range(v) != NULL || v->modified_strong || v->has_digest;
 }
 
-/* Whether an answer is about the known version. An answer that lacks what the first
- * one had proves nothing, and counts as another version. */
+/* Whether an answer is about the known version: all that both name must agree, and one
+ * that lacks what would prove it counts as another version. Beside a strong ETag, a
+ * part may leave the rest out. */
 static bool is_same_version(const struct validators *known,
                             const struct validators *now)
 {
     if (known->has_digest && now->has_digest &&
         !sha256_equal(&known->digest, &now->digest))
         return false;
-    if (known->etag[0] != '\0')
-        return strcmp(known->etag, now->etag) == 0;
-    if (known->modified[0] != '\0')
-        return strcmp(known->modified, now->modified) == 0;
-    return !known->has_digest || now->has_digest;
+    if (known->etag[0] != '\0' && strcmp(known->etag, now->etag) != 0)
+        return false;
+    if (known->modified[0] != '\0' && strcmp(known->modified, now->modified) != 0)
+        return etag_is_strong(known->etag) && now->modified[0] == '\0';
+    return known->etag[0] != '\0' || known->modified[0] != '\0' || !known->has_digest ||
+           now->has_digest;
 }
 
 static enum answer_kind changed(const struct answer *answer,
@@ -95,7 +97,7 @@ static enum answer_kind changed(const struct answer *answer,
 {
     const struct validators *known = question->known, *now = &answer->validators;
 
-    if (known->etag[0] != '\0')
+    if (known->etag[0] != '\0' && strcmp(known->etag, now->etag) != 0)
         error_set(err, ST_CORRUPT,
                   "the file changed on the server: ETag %.40s, was %.40s",
                   now->etag[0] != '\0' ? now->etag : "missing", known->etag);

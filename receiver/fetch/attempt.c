@@ -16,10 +16,14 @@ static uint64_t ms_since(uint64_t start_ns)
 static void choose_offer(struct run *run)
 {
     const struct job *job = run->job;
+    const struct validators *known = &run->state->validators; /* the earlier run's */
     struct offer *offer = &run->result->offer;
     struct error err;
 
     *offer = *transfer_offer(run->transfer);
+    if (run->resume && offer->kind != OFFER_SHA256 && known->has_digest)
+        *offer = (struct offer){
+            .kind = OFFER_SHA256, .source = "Repr-Digest", .sha256 = known->digest};
     if (job->config->wanted.kind != OFFER_NONE)
         *offer = job->config->wanted;
     else if (offer->kind != OFFER_SHA256 && job->config->sidecar &&

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "receiver/fetch/config.h"
 
-#include <errno.h>
+#include "common/credential.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -196,22 +197,27 @@ static enum status parse_header(struct builder *b, const char *text, struct erro
     return add_header(b, text, n, text + n + 1 + strspn(text + n + 1, " \t"), err);
 }
 
-static enum status read_token(struct builder *b, const char *path, struct error *err)
+/* Its first line. */
+static enum status read_token(struct builder *b, const char *name, struct error *err)
 {
-    char text[TOKEN_MAX] = "Bearer ";
-    size_t n = strlen(text);
-    FILE *file = fopen(path, "re");
-    bool read;
+    char value[TOKEN_MAX], *text = NULL;
+    size_t n, length;
+    enum status st = credential_read(&text, &n, name, CREDENTIAL_SECRET, err);
 
-    if (file == NULL)
-        return error_set(err, ST_INVALID, "--token-file: '%.160s': %s", path,
-                         strerrordesc_np(errno));
-    read = fgets(text + n, (int)(sizeof text - n), file) != NULL;
-    fclose(file);
-    text[n + strcspn(text + n, "\r\n")] = '\0';
-    if (!read || text[n] == '\0')
-        return error_set(err, ST_INVALID, "--token-file: '%.160s' is empty", path);
-    return add_header(b, "Authorization", strlen("Authorization"), text, err);
+    if (st != ST_OK) {
+        error_prefix(err, "--token-file");
+        return err->status = ST_INVALID;
+    }
+    length = strcspn(text, "\r\n");
+    if (length == 0)
+        st = error_set(err, ST_INVALID, "--token-file: '%.160s' is empty", name);
+    else if ((size_t)snprintf(value, sizeof value, "Bearer %.*s", (int)length, text) >=
+             sizeof value)
+        st = error_set(err, ST_INVALID, "--token-file: '%.160s' is too long", name);
+    else
+        st = add_header(b, "Authorization", strlen("Authorization"), value, err);
+    credential_free(&text, n);
+    return st;
 }
 
 static enum status complete(struct fetch_config *config, struct error *err)

@@ -56,11 +56,18 @@ static bool can_resume(struct run *run, struct state *earlier, struct error *why
 
     if (st != ST_OK)
         return false;
+    if (earlier->inode == run->part.inode)
+        run->part.ours = true;
     st = part_size(&run->part, &size, why);
     if (st != ST_OK)
         return false;
     if (!state_same_source(earlier, now)) {
         error_set(why, ST_REFUSED, "what is there is of another URL");
+        return false;
+    }
+    if (!validators_are_strong(&earlier->validators) &&
+        run->job->config->wanted.kind == OFFER_NONE) {
+        error_set(why, ST_REFUSED, "the server says too little to tell versions apart");
         return false;
     }
     if (earlier->inode != run->part.inode || earlier->total != size) {
@@ -74,6 +81,16 @@ static bool can_resume(struct run *run, struct state *earlier, struct error *why
     return true;
 }
 
+/* Somebody's own file, for all we know. */
+static enum status refuse_strange_part(struct run *run, struct error *err)
+{
+    part_close(&run->part);
+    return error_set(err, ST_REFUSED,
+                     "'%.160s' is there and not known to be a fetch's: delete it, or "
+                     "choose another --output",
+                     run->part.part_name);
+}
+
 static enum status look_for_earlier(struct run *run, struct error *err)
 {
     struct state *earlier = calloc(1, sizeof *earlier);
@@ -83,6 +100,8 @@ static enum status look_for_earlier(struct run *run, struct error *err)
         return error_sys(err, ENOMEM, "look for an earlier run");
     run->resume = can_resume(run, earlier, &why);
     free(earlier);
+    if (!run->resume && !run->part.ours)
+        return refuse_strange_part(run, err);
     if (run->resume) {
         run->result->resumed = run->state->total - extents_bytes(&run->state->written);
         log_event(LOG_INFO, "resuming",
@@ -287,7 +306,7 @@ static void leave(struct run *run, const struct error *why)
     struct error err;
     enum status st = ST_OK;
 
-    if (run->part.fd < 0)
+    if (run->part.fd < 0 || !run->part.ours)
         return;
     if (run->transfer != NULL)
         checkpoint = transfer_checkpoint(run->transfer);

@@ -2,6 +2,7 @@
 #include "receiver/fetch/name.h"
 
 #include <ctype.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -36,6 +37,19 @@ static char decode_one(const char **at, const char *end)
     return (char)(hex_digit(c[1]) * 16 + hex_digit(c[2]));
 }
 
+/* Fetching the file it seems to belong to would delete it. */
+static bool is_state_name(const char *name)
+{
+    static const char *const endings[] = {".part.state", ".part.state.new"};
+    size_t n = strlen(name);
+
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++)
+        if (n >= strlen(endings[i]) &&
+            strcmp(name + n - strlen(endings[i]), endings[i]) == 0)
+            return true;
+    return false;
+}
+
 enum status name_check(const char *name, struct error *err)
 {
     if (*name == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
@@ -46,6 +60,9 @@ enum status name_check(const char *name, struct error *err)
                          NAME_SIZE - 1);
     if (strchr(name, '/') != NULL)
         return error_set(err, ST_INVALID, "file name '%.80s' contains a slash", name);
+    if (is_state_name(name))
+        return error_set(err, ST_INVALID,
+                         "'%.80s' is a name for the state of another fetch", name);
     return ST_OK;
 }
 

@@ -7,9 +7,24 @@
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 enum { FILE_MODE = 0666 }; /* less the umask */
+
+static const char mark[] = "user.blob.part";
+
+/* Without extended attributes, a part file that is not empty is ours only if its state
+ * says so. */
+static void claim_file(struct part *part)
+{
+    struct stat about;
+    bool empty = fstat(part->fd, &about) == 0 && about.st_size == 0;
+
+    if (empty)
+        (void)!fsetxattr(part->fd, mark, "", 0, 0);
+    part->ours = empty || fgetxattr(part->fd, mark, NULL, 0) >= 0;
+}
 
 /* The name may have been given to another file while we waited for nothing: a run that
  * finished renames the file it held. */
@@ -43,6 +58,8 @@ static enum status open_once(struct part *part, bool *settled, struct error *err
         return error_sys(err, errno, "lock '%.160s'", part->part_name);
     }
     *settled = still_has_its_name(part);
+    if (*settled)
+        claim_file(part);
     return ST_OK;
 }
 
@@ -170,6 +187,7 @@ enum status part_publish(struct part *part, unsigned flags, struct error *err)
 {
     int rc;
 
+    (void)!fremovexattr(part->fd, mark);
     if (flags & PART_KEEP_EXISTING)
         rc = rename_to_free_name(part);
     else
@@ -210,6 +228,7 @@ enum status part_keep_bad(struct part *part, struct error *err)
 {
     char bad_name[PART_NAME_SIZE];
 
+    (void)!fremovexattr(part->fd, mark);
     snprintf(bad_name, sizeof bad_name, "%s.bad", part->name);
     if (renameat(part->dir_fd, part->part_name, part->dir_fd, bad_name) != 0)
         return error_sys(err, errno, "rename '%.100s' to '%.100s'", part->part_name,

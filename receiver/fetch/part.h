@@ -5,6 +5,9 @@
  * open (locked against a second run) -> write anywhere -> sync -> publish under its own
  * name; or discard. Closing it leaves it for the next run.
  *
+ * It is marked as ours with the extended attribute user.blob.part, which published
+ * files do not have.
+ *
  * Errors:  open: ST_REFUSED when another run holds it. A failed sync is final.
  * Owner:   open/close; publish, discard and keep_bad close it, too.
  * Threads: write, read and start_writeback from any thread; the rest from one.
@@ -24,6 +27,7 @@ struct part {
     int fd;     /* -1: closed */
     char name[NAME_SIZE], part_name[PART_NAME_SIZE];
     uint64_t inode;
+    bool ours; /* not somebody's own file of that name */
 };
 
 enum status part_open(struct part *part, int dir_fd, const char *name,

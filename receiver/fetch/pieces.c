@@ -133,6 +133,7 @@ void pieces_written(struct pieces *p, struct piece *piece, size_t n, uint64_t no
     assert(n <= piece->reserved - piece->next);
     piece->next += n;
     piece->written += n;
+    piece->robbed = 0;
     piece->progress_ns = now_ns;
     p->shared.written += n;
     p->shared.version++;

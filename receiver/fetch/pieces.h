@@ -8,7 +8,8 @@
  *          unbroken beginning of the file (the frontier) grows while the rest arrives.
  *          When everything is claimed, a free worker takes over the upper part of the
  *          piece that would take longest: reserve then returns less than asked for, and
- *          the first worker knows that its piece has ended.
+ *          the first worker knows that its piece has ended. A piece of which no byte
+ *          has come yet is left alone for a while, longer each time it changes hands.
  * Units:   bytes; an extent's end is one past its last byte.
  * Owner:   a claimed piece is its worker's until released, also after it has ended.
  * Threads: any; claim, reserve and written of one piece by its worker only.

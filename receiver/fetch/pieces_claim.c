@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "receiver/fetch/pieces_private.h"
 
-enum { PAGE_BYTES = 4096 };
+enum {
+    PAGE_BYTES = 4096,
+    PATIENCE_DOUBLINGS_MAX = 4, /* 32 s: by then the exchange has given up itself */
+};
 
 static const uint64_t second_ns = 1000000000;
 static const uint64_t stalled_ns = 2 * 1000000000ull; /* no byte for this long */
@@ -57,6 +60,7 @@ static struct piece *cut_front_locked(struct pieces *p, struct piece *piece,
 
     if (front == NULL)
         return NULL;
+    front->robbed = piece->robbed;
     piece->next = piece->reserved = cut;
     pieces_insert_locked(p, piece->before, front);
     return front;
@@ -78,6 +82,21 @@ static uint64_t eta_ns(uint64_t bytes, uint64_t bytes_per_s)
     return eta > 1e18 ? (uint64_t)1e18 : (uint64_t)eta;
 }
 
+/* Too young to be judged. A connection that is silent may only have a server that is
+ * slow to begin: whoever took its piece over would wait as long again, so each one who
+ * does gets twice the time of the one before. */
+static bool is_young_locked(const struct piece *piece, uint64_t now_ns)
+{
+    uint64_t age_ns = now_ns - piece->claimed_ns;
+    unsigned doublings = piece->robbed;
+
+    if (piece->written > 0)
+        return age_ns < settled_ns;
+    if (doublings > PATIENCE_DOUBLINGS_MAX)
+        doublings = PATIENCE_DOUBLINGS_MAX;
+    return age_ns < stalled_ns << doublings;
+}
+
 static struct piece *slowest_locked(const struct pieces *p, uint64_t now_ns,
                                     uint64_t *eta)
 {
@@ -87,7 +106,7 @@ static struct piece *slowest_locked(const struct pieces *p, uint64_t now_ns,
     for (struct piece *i = p->shared.head; i != NULL; i = i->after) {
         uint64_t left = i->end - i->reserved, this_eta;
 
-        if (!i->held || left == 0 || now_ns - i->claimed_ns < settled_ns)
+        if (!i->held || left == 0 || is_young_locked(i, now_ns))
             continue;
         this_eta = eta_ns(left, rate_locked(i, now_ns));
         if (this_eta > *eta) {
@@ -137,6 +156,7 @@ static struct piece *take_over_locked(struct pieces *p, const struct pieces_wish
     upper = piece_create(cut, victim->end);
     if (upper == NULL)
         return NULL;
+    upper->robbed = rate > 0 ? 0 : victim->robbed + 1;
     victim->end = cut;
     pieces_insert_locked(p, victim, upper);
     pieces_retire_locked(p, victim);

@@ -16,6 +16,7 @@ struct piece {
     struct piece *before, *after; /* in the list, while listed */
     uint64_t next, reserved, end; /* written up to, promised up to */
     uint64_t claimed_ns, progress_ns, written;
+    unsigned robbed; /* how often these bytes were taken from a silent connection */
     bool held, listed;
 };
 

@@ -16,10 +16,11 @@ static bool is_whole(const struct answer *answer)
            (range->range.first == 0 && range->range.last + 1 == range->total);
 }
 
-/* Nothing else tells two versions of the file apart: do not put parts together. */
+/* Nothing else tells two versions of the file apart: do not put parts together, not
+ * even in a file that fits into one: its answer may be cut. */
 static bool may_be_pieced(const struct transfer *t, const struct answer *answer)
 {
-    return is_whole(answer) || t->config.digest_known || t->offer.kind != OFFER_NONE ||
+    return t->config.digest_known || t->offer.kind != OFFER_NONE ||
            validators_are_strong(&answer->validators);
 }
 

@@ -6,10 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { SHOWN_URL_SIZE = 101 };
+
 static enum status add(struct targets *targets, const char *url, const char *name,
                        struct error *err)
 {
     struct target *target;
+    char shown[SHOWN_URL_SIZE];
 
     if (targets->count == targets->capacity) {
         size_t capacity = targets->capacity > 0 ? 2 * targets->capacity : 16;
@@ -24,7 +27,7 @@ static enum status add(struct targets *targets, const char *url, const char *nam
     if (name != NULL)
         snprintf(target->name, sizeof target->name, "%s", name);
     else if (name_from_url(target->name, url, err) != ST_OK)
-        return error_prefix(err, "'%.100s'", url);
+        return error_prefix(err, "'%s'", name_redact_url(shown, sizeof shown, url));
     target->url = strdup(url);
     if (target->url == NULL)
         return error_sys(err, ENOMEM, "list the URLs");

@@ -5,8 +5,8 @@
  * A turn is one of `allowed` places. There are as many as connections were asked for,
  * fewer after the server has shown that it wants fewer, one more again after a quiet
  * while. Failures are counted for all workers together and forgotten with the first
- * success, so a server that is gone is given up soon, and one that drops a connection
- * now and then never.
+ * request that brought bytes, so a server that is gone is given up soon, and one that
+ * drops a connection now and then never.
  */
 #include "common/clock.h"
 #include "common/log.h"
@@ -219,16 +219,25 @@ static void progressed(struct worker *w)
     struct extent left;
     struct error err;
 
-    w->streak = 0;
-    pthread_mutex_lock(&t->shared.lock);
-    t->shared.failures = 0;
-    pthread_mutex_unlock(&t->shared.lock);
+    if (w->received > 0 || pieces_complete(t->pieces)) {
+        w->streak = 0;
+        pthread_mutex_lock(&t->shared.lock);
+        t->shared.failures = 0;
+        pthread_mutex_unlock(&t->shared.lock);
+    }
     if (w->piece != NULL && !pieces_remaining(t->pieces, w->piece, &left))
         pieces_release(t->pieces, &w->piece);
     if (pieces_complete(t->pieces))
         transfer_finish(t, TRANSFER_DONE, NULL, 0);
     else if (t->checkpointed && checkpoint_save(&t->checkpoint, &err) != ST_OK)
         transfer_finish(t, TRANSFER_FAILED, &err, 0);
+}
+
+/* The connection failed when nothing was missing any more: nobody else would notice. */
+static bool is_late_failure(const struct worker *w, enum status st)
+{
+    return st == ST_AGAIN && w->kind == ANSWER_PART &&
+           pieces_complete(w->transfer->pieces);
 }
 
 /* The body of the right answer has ended, one way or the other. */
@@ -245,7 +254,7 @@ static void settle_body(struct worker *w, enum status st, const struct error *er
         err = &early;
         st = ST_AGAIN;
     }
-    if (st == ST_OK || st == ST_END)
+    if (st == ST_OK || st == ST_END || is_late_failure(w, st))
         progressed(w);
     else if (st != ST_AGAIN)
         transfer_finish(t, TRANSFER_FAILED, err, 0);

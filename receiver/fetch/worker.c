@@ -111,7 +111,7 @@ static enum status write_body(void *context, const void *bytes, size_t n,
         return ST_OK;
     }
     if (n > w->expected - w->received)
-        return error_set(err, ST_CORRUPT,
+        return error_set(err, ST_AGAIN,
                          "the server sent more than the %" PRIu64 " bytes it announced",
                          w->expected);
     return keep(w, bytes, n, err);
@@ -131,6 +131,12 @@ static void choose_range(struct worker *w)
         w->asked = (struct http_range){0, t->config.least_bytes - 1};
 }
 
+/* Then every answer has to bring it. */
+static bool only_digest_tells(const struct validators *known)
+{
+    return known->has_digest && known->etag[0] == '\0' && known->modified[0] == '\0';
+}
+
 static size_t own_headers(struct worker *w, bool use_if_range,
                           char range_text[RANGE_TEXT_SIZE],
                           struct exchange_header out[OWN_HEADERS_MAX])
@@ -140,7 +146,8 @@ static size_t own_headers(struct worker *w, bool use_if_range,
     size_t n = 0;
 
     out[n++] = (struct exchange_header){"Accept-Encoding", "identity"};
-    if (!w->ranged || t->pieces == NULL || w->index == 0)
+    if (!w->ranged || t->pieces == NULL || w->index == 0 ||
+        only_digest_tells(&t->config.state->validators))
         out[n++] = (struct exchange_header){"Want-Repr-Digest", "sha-256=10"};
     if (!w->ranged)
         return n;

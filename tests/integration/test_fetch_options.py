@@ -13,6 +13,7 @@ from helpers.fetching import (
     MIB,
     NETWORK,
     OK,
+    REFUSED_HERE,
     USAGE,
     assert_failed,
     assert_fetched,
@@ -124,11 +125,40 @@ def test_one_failure_among_several_shows_in_the_status(server, directory):
 
 def test_headers_and_token_are_sent(server, directory, workspace):
     token = workspace / "token"
-    token.write_text("secret-token\n")
+    token.write_text("secret-token\nnot this\n")
+    token.chmod(0o600)
     fetch(directory, "-H", "X-One: 1", "-H", "X-Two:2", "--token-file", token, server.url)
     headers = server.calls[0].headers
     assert (headers["x-one"], headers["x-two"]) == ("1", "2")
     assert headers["authorization"] == "Bearer secret-token"
+
+
+def test_token_open_to_others_is_refused(server, directory, workspace):
+    token = workspace / "token"
+    token.write_text("secret-token\n")
+    token.chmod(0o644)
+    done = plain("-d", directory, "--token-file", token, server.url)
+    assert done.returncode == USAGE
+    assert "--token-file" in done.stderr and "open to others" in done.stderr
+    assert "secret-token" not in done.stderr
+    assert not server.calls
+
+
+def test_token_of_the_service_manager_is_found(server, directory, workspace):
+    credentials = workspace / "credentials"
+    credentials.mkdir()
+    (credentials / "token").write_text("secret-token")
+    (credentials / "token").chmod(0o400)
+    environment = {"CREDENTIALS_DIRECTORY": str(credentials)}
+    fetch(directory, "--token-file", "token", server.url, env=environment)
+    assert server.calls[0].headers["authorization"] == "Bearer secret-token"
+
+
+def test_unusable_url_is_named_without_its_secrets(workspace):
+    done = plain("http://user:hunter2@h/?key=hunter3", cwd=workspace)
+    assert done.returncode == USAGE
+    assert "http://h/" in done.stderr
+    assert "hunter" not in done.stderr
 
 
 def test_rate_is_limited_over_all_connections(server, directory):
@@ -171,6 +201,7 @@ def test_environment_gives_options(server, directory):
         (["http://h/"], "names no file"),
         (["http://h/..%2f"], "names no file"),
         (["http://h/%2ebashrc"], "hidden"),
+        (["http://h/a.part.state"], "state of another"),
         (["--limit-rate", "fast", "http://h/a"], "--limit-rate"),
     ],
 )
@@ -233,6 +264,24 @@ def test_part_file_that_is_something_else_is_refused(server, directory, kind):
     outcome = fetch(directory, server.url)
     assert outcome.status in (1, CANNOT_WRITE), outcome
     assert victim.read_text() == "precious"
+
+
+def test_part_file_of_somebody_else_is_left_alone(server, directory):
+    part = directory / "file.bin.part"
+    part.write_text("precious")
+    outcome = fetch(directory, server.url)
+    assert_failed(outcome, directory, REFUSED_HERE)
+    assert "file.bin.part" in outcome.result["error"]
+    assert part.read_text() == "precious"
+    assert not server.calls
+
+
+def test_file_does_not_overwrite_one_named_like_its_part(server, directory):
+    base = server.url.rsplit("/", 1)[0]
+    outcome = fetch(directory, f"{base}/file.bin.part", f"{base}/file.bin")
+    assert [result["event"] for result in outcome.results] == ["fetched", "failed"]
+    assert (directory / "file.bin.part").read_bytes() == FILE
+    assert os.listxattr(directory / "file.bin.part") == []
 
 
 def test_target_that_is_a_directory_is_refused(server, directory):

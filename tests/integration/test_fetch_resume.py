@@ -12,7 +12,7 @@ import pytest
 
 from helpers import programs
 from helpers.badserver import BadServer
-from helpers.digests import sha256_hex
+from helpers.digests import field, sha256_hex
 from helpers.fetching import MIB, NETWORK, OK, assert_fetched, assert_only, content, fetch
 from helpers.wait import scaled, until
 
@@ -129,6 +129,42 @@ def test_file_that_changed_meanwhile_is_fetched_afresh(interrupted, directory):
     assert_fetched(outcome, directory, interrupted.content)
     assert outcome.logged("changed")
     assert outcome.result["resumed_bytes"] == 0
+
+
+def interrupt(start_fetch, server, *arguments):
+    run = start_fetch("--limit-rate", "48MiB", *arguments, server.url)
+    until(
+        lambda: server.body_bytes > len(FILE) // 2 or run.process.poll() is not None,
+        "half of the file",
+    )
+    assert run.stop() == NETWORK
+
+
+def test_file_of_a_weak_version_is_resumed_only_with_a_checksum(start_fetch, directory):
+    checksum = ("--checksum", f"sha-256={sha256_hex(FILE)}")
+    with BadServer(FILE, ETag='W/"v1"') as server:
+        interrupt(start_fetch, server, *checksum)
+        outcome = fetch(directory, *checksum, server.url)
+        assert_fetched(outcome, directory, FILE)
+        assert outcome.result["resumed_bytes"] > 0
+
+        server.calls.clear()
+        interrupt(start_fetch, server, *checksum)
+        server.content = content(len(FILE), seed=2)
+        outcome = fetch(directory, server.url)
+    assert_fetched(outcome, directory, server.content)
+    assert outcome.result["resumed_bytes"] == 0
+    assert outcome.logged("restarting")
+
+
+def test_digest_of_the_earlier_run_still_counts(start_fetch, directory):
+    with BadServer(FILE, ETag='"v1"', **{"Repr-Digest": field(FILE)}) as server:
+        interrupt(start_fetch, server)
+        server.validators = {"ETag": '"v1"'}
+        outcome = fetch(directory, server.url)
+    assert_fetched(outcome, directory, FILE)
+    assert outcome.result["resumed_bytes"] > 0
+    assert outcome.result["verified_against"] == "Repr-Digest"
 
 
 def test_server_that_lost_its_ranges_meanwhile_is_read_afresh(interrupted, directory):

@@ -481,6 +481,57 @@ START_TEST(redirect_is_an_answer_unless_it_is_to_be_followed)
 }
 END_TEST
 
+START_TEST(redirect_with_an_endless_body_is_not_followed)
+{
+    static char answer[128 * 1024];
+    const struct server_step steps[] = {{.answer = answer, .after = CLOSE}};
+    struct tray tray = {.begun = 0};
+    int head = snprintf(answer, sizeof answer,
+                        "HTTP/1.1 302 Found\r\nLocation: /b\r\n"
+                        "Content-Length: 1000000\r\n\r\n");
+
+    memset(answer + head, 'x', 100 * 1000);
+    pair_start(steps, 1);
+    ck_assert_int_eq(get_into(&tray, 3), ST_AGAIN);
+    ck_assert_ptr_nonnull(strstr(pair.err.text, "with a redirect"));
+    ck_assert_uint_eq(tray.begun, 0);
+    pair_stop();
+}
+END_TEST
+
+START_TEST(answer_without_end_is_not_read_to_it)
+{
+    enum { LENGTH = 6 * 1024 * 1024 };
+    char *answer = malloc(LENGTH + 128);
+    const struct server_step steps[] = {{.answer = answer, .after = CLOSE}};
+    int head;
+
+    ck_assert_ptr_nonnull(answer);
+    head = sprintf(answer, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", LENGTH);
+    memset(answer + head, 'x', LENGTH);
+    answer[head + LENGTH] = '\0';
+    pair_start(steps, 1);
+    ck_assert_int_eq(perform("GET", NULL), ST_AGAIN);
+    ck_assert_ptr_nonnull(strstr(pair.err.text, "without end"));
+    pair_stop();
+    free(answer);
+}
+END_TEST
+
+START_TEST(redirect_that_is_unusable_shows_no_secret)
+{
+    const struct server_step steps[] = {
+        {.answer = "HTTP/1.1 302 Found\r\nLocation: http://u:pw@h:99999999/?key=pw\r\n"
+                   "Content-Length: 0\r\n\r\n"}};
+    struct tray tray = {.begun = 0};
+
+    pair_start(steps, 1);
+    ck_assert_int_eq(get_into(&tray, 3), ST_INVALID);
+    ck_assert_ptr_null(strstr(pair.err.text, "pw"));
+    pair_stop();
+}
+END_TEST
+
 START_TEST(redirects_end_where_they_were_to_end)
 {
     const struct server_step steps[] = {
@@ -590,6 +641,9 @@ static Suite *exchange_suite(void)
     tcase_add_test(tcase, sink_sees_the_headers_first_and_then_every_byte);
     tcase_add_test(tcase, sink_that_fails_ends_the_exchange_with_its_own_verdict);
     tcase_add_test(tcase, redirect_is_an_answer_unless_it_is_to_be_followed);
+    tcase_add_test(tcase, redirect_with_an_endless_body_is_not_followed);
+    tcase_add_test(tcase, answer_without_end_is_not_read_to_it);
+    tcase_add_test(tcase, redirect_that_is_unusable_shows_no_secret);
     tcase_add_test(tcase, redirects_end_where_they_were_to_end);
     tcase_add_test(tcase, credentials_do_not_follow_to_another_origin);
     tcase_add_test(tcase, redirect_repeats_a_body_only_when_it_says_so);

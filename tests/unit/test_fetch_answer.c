@@ -6,8 +6,11 @@
 #define STRONG "ETag: \"v1\"\n"
 #define WEAK   "ETag: W/\"v1\"\n"
 #define OLD    "Last-Modified: Sat, 21 Nov 2026 18:00:00 GMT\n"
+#define LATER  "Last-Modified: Sat, 21 Nov 2026 18:00:02 GMT\n"
 #define NOW    "Date: Sat, 21 Nov 2026 18:00:01 GMT\n"
 #define PART   "Content-Range: bytes 100-199/1000\n"
+#define OTHER_DIGEST                                                                   \
+    "Repr-Digest: sha-256=:57DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:\n"
 #define DIGEST "Repr-Digest: sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:\n"
 
 static struct answer read_answer(int status, const char *headers)
@@ -32,6 +35,9 @@ static const struct {
     {206, PART STRONG, STRONG, ANSWER_PART},
     {206, PART STRONG OLD, STRONG, ANSWER_PART},
     {206, PART OLD, OLD, ANSWER_PART},
+    {206, PART WEAK OLD, WEAK OLD, ANSWER_PART},
+    {206, PART STRONG, STRONG OLD DIGEST, ANSWER_PART},
+    {206, PART DIGEST, DIGEST, ANSWER_PART},
     {206, "Content-Range: bytes 100-150/1000\n" STRONG, STRONG, ANSWER_PART},
     /* another version */
     {206, PART "ETag: \"v2\"\n", STRONG, ANSWER_CHANGED},
@@ -40,6 +46,11 @@ static const struct {
     {206, PART NOW, OLD, ANSWER_CHANGED},
     {206, PART "Last-Modified: Sat, 21 Nov 2026 18:00:02 GMT\n", OLD, ANSWER_CHANGED},
     {206, PART, DIGEST, ANSWER_CHANGED},
+    {206, PART WEAK LATER, WEAK OLD, ANSWER_CHANGED},
+    {206, PART WEAK, WEAK OLD, ANSWER_CHANGED},
+    {206, PART STRONG LATER, STRONG OLD, ANSWER_CHANGED},
+    {206, PART STRONG OTHER_DIGEST, STRONG DIGEST, ANSWER_CHANGED},
+    {206, PART OLD OTHER_DIGEST, OLD DIGEST, ANSWER_CHANGED},
     {206, "Content-Range: bytes 100-199/1001\n" STRONG, STRONG, ANSWER_CHANGED},
     {200, "ETag: \"v2\"\nContent-Length: 1000\n", STRONG, ANSWER_CHANGED},
     {200, STRONG "Content-Length: 999\n", STRONG, ANSWER_CHANGED},

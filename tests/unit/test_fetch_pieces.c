@@ -279,6 +279,46 @@ START_TEST(write_in_flight_is_not_taken_over)
 }
 END_TEST
 
+/* A server that is slow to begin must not lose every connection to the next. */
+START_TEST(silent_piece_is_taken_over_late_and_later_each_time)
+{
+    struct piece *held[8];
+    uint64_t now_ns = 0, patience_ns = 2 * SECOND;
+
+    held[0] = claim_whole(3 * MIB);
+    for (unsigned i = 1; i < COUNT_OF(held); i++) {
+        ck_assert_ptr_null(claim(MIB, MIB, now_ns + SECOND / 4));
+        ck_assert_ptr_null(claim(MIB, MIB, now_ns + patience_ns - 1));
+        now_ns += patience_ns;
+        held[i] = claim(MIB, MIB, now_ns);
+        ck_assert_ptr_nonnull(held[i]);
+        if (patience_ns < 32 * SECOND)
+            patience_ns *= 2;
+    }
+    for (unsigned i = 0; i < COUNT_OF(held); i++)
+        pieces_release(pieces, &held[i]);
+}
+END_TEST
+
+START_TEST(patience_survives_a_release_and_ends_with_a_byte)
+{
+    struct piece *silent, *taken;
+
+    silent = claim_whole(3 * MIB);
+    taken = claim(3 * MIB, MIB, 2 * SECOND);
+    pieces_release(pieces, &silent);
+    pieces_release(pieces, &taken);
+    silent = claim(3 * MIB, MIB, 2 * SECOND);
+    ck_assert_ptr_null(claim(MIB, MIB, 5 * SECOND));
+    fetch(silent, MIB, 5 * SECOND);
+    taken = claim(MIB, MIB, 7 * SECOND);
+    ck_assert_ptr_nonnull(taken);
+    ck_assert_uint_eq(range_of(taken).first, MIB);
+    pieces_release(pieces, &taken);
+    pieces_release(pieces, &silent);
+}
+END_TEST
+
 START_TEST(piece_that_is_nearly_done_is_left_alone)
 {
     struct piece *piece;
@@ -436,6 +476,8 @@ int main(void)
     tcase_add_test(tcase, free_worker_takes_over_from_the_slowest);
     tcase_add_test(tcase, stalled_piece_is_taken_over_whole);
     tcase_add_test(tcase, write_in_flight_is_not_taken_over);
+    tcase_add_test(tcase, silent_piece_is_taken_over_late_and_later_each_time);
+    tcase_add_test(tcase, patience_survives_a_release_and_ends_with_a_byte);
     tcase_add_test(tcase, piece_that_is_nearly_done_is_left_alone);
     tcase_add_test(tcase, resumed_file_has_only_its_gaps);
     tcase_add_test(tcase, missing_list_that_is_too_long_is_made_coarser);

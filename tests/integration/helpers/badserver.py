@@ -117,6 +117,10 @@ class Call:
         )
         raise HungUp
 
+    def wait(self, seconds):
+        if self.server.stopped.wait(seconds):
+            raise HungUp
+
     def hang(self):
         self.server.stopped.wait()
         raise HungUp
