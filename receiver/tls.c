@@ -274,8 +274,8 @@ static const char *problem(unsigned status)
 static void judge(gnutls_session_t session, struct request_certificate *out)
 {
     static char purpose[] = GNUTLS_KP_TLS_WWW_CLIENT;
-    gnutls_typed_vdata_st data = {.type = GNUTLS_DT_KEY_PURPOSE_OID,
-                                  .data = (unsigned char *)purpose};
+    gnutls_typed_vdata_st wanted = {.type = GNUTLS_DT_KEY_PURPOSE_OID,
+                                    .data = (unsigned char *)purpose};
     gnutls_datum_t text;
     unsigned status = 0, length = 0;
     int code;
@@ -284,7 +284,7 @@ static void judge(gnutls_session_t session, struct request_certificate *out)
         .sent = gnutls_certificate_get_peers(session, &length) != NULL && length > 0};
     if (!out->sent)
         return;
-    code = gnutls_certificate_verify_peers(session, &data, 1, &status);
+    code = gnutls_certificate_verify_peers(session, &wanted, 1, &status);
     out->verified = code == 0 && status == 0;
     out->problem = problem(status);
     if (out->verified) {

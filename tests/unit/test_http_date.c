@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/http_date.h"
-
 #include "tests/unit/unit.h"
 
 static const struct {

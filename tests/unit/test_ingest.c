@@ -56,6 +56,7 @@ static void commit(struct commit *commit)
 
     sem_init(&finished, 0, 0);
     commit->done = post;
+    /* cppcheck-suppress autoVariables ; it is waited for below */
     commit->owner = &finished;
     committer_submit(committer, commit);
     while (sem_wait(&finished) != 0)
