@@ -14,7 +14,7 @@ static void check_answer(char *text)
     const struct question first = {.ranged = true, .range = {100, 199}};
     struct question later = first;
 
-    answer_read(&answer, atoi(text), 0, headers_find, text);
+    answer_read(&answer, (int)strtol(text, NULL, 10), 0, headers_find, text);
     if (answer_judge(&answer, &first, &err) == ANSWER_PART) {
         REQUIRE(answer.range.range.first == 100 && answer.range.range.last <= 199);
         REQUIRE(answer.range.range.last < answer.range.total);
