@@ -8,8 +8,8 @@
  * closed. But for one: a NUL beside a bare line feed cannot be told from CR LF, since
  * either has become two NUL bytes by then.
  *
- * Threads: pure functions. Source:  RFC 9110 and 9112;
- * https://portswigger.net/web-security/request-smuggling
+ * Threads: pure functions.
+ * Source:  RFC 9110 and 9112; https://portswigger.net/web-security/request-smuggling
  */
 #ifndef RECEIVER_GATE_H
 #define RECEIVER_GATE_H
