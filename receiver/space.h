@@ -7,8 +7,9 @@
  * are allocated, so that no other program can have them either. What comes unannounced
  * (chunked) is taken as it comes.
  *
- * Errors:  no room: sys ENOSPC (or EDQUOT, from the disk). Too much under way: ST_AGAIN.
- * Owner:   a share lives in its upload, and is given back once, whatever happened.
+ * Errors:  no room: sys ENOSPC, or EDQUOT from the disk.
+ *          Too much under way: ST_AGAIN.
+ * Owner:   a share lives in its upload, and is given back once.
  * Threads: any; a share is one thread's at a time.
  */
 #ifndef RECEIVER_SPACE_H
