@@ -35,8 +35,11 @@ struct leg {
     uint64_t sent;                          /* bytes of the body handed to libcurl */
     uint64_t window_start_ns, window_bytes; /* of the stall watch */
     uint64_t discarded;                     /* bytes of the answer nobody wants */
+    size_t gathered;                        /* bytes of it the sink is yet to get */
     bool headers_ended; /* of the last answer, interim ones included */
-    bool answered, redirected;
+    bool answered;
+    char *next_url; /* libcurl's to free; NULL: no redirect to follow */
+    bool next_same_origin;
     struct exchange_response response;
     struct error failure; /* of a callback; ST_OK: none */
 };
@@ -46,6 +49,7 @@ struct exchange {
     struct exchange_config config;
     char curl_text[CURL_ERROR_SIZE];
     uint8_t *small; /* SMALL_BODY_MAX bytes, from the first small body on */
+    char *gather;   /* receive_buffer_bytes; NULL: not wanted */
     struct leg *leg;
     char answer[EXCHANGE_BODY_MAX + 1];
 };
@@ -102,13 +106,56 @@ static const char *header_value(CURL *curl, const char *name)
     return header->value;
 }
 
+/* Redirects are ours to follow, so that credentials never leave their origin. */
+
+static bool same_part(CURLU *a, CURLU *b, CURLUPart part)
+{
+    char *in_a = NULL, *in_b = NULL;
+    bool same = curl_url_get(a, part, &in_a, CURLU_DEFAULT_PORT) == CURLUE_OK &&
+                curl_url_get(b, part, &in_b, CURLU_DEFAULT_PORT) == CURLUE_OK &&
+                strcasecmp(in_a, in_b) == 0;
+
+    curl_free(in_a);
+    curl_free(in_b);
+    return same;
+}
+
+static bool is_http(CURLU *url)
+{
+    char *scheme = NULL;
+    bool http = curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+                (strcasecmp(scheme, "http") == 0 || strcasecmp(scheme, "https") == 0);
+
+    curl_free(scheme);
+    return http;
+}
+
+/* Resolves Location against the leg's URL; what leads nowhere is not followed. */
+static void resolve_redirect(CURL *curl, struct leg *leg)
+{
+    const char *location = header_value(curl, "Location");
+    const unsigned flags = CURLU_PATH_AS_IS | CURLU_URLENCODE;
+    CURLU *from = curl_url(), *to = curl_url();
+
+    if (from && to && location &&
+        curl_url_set(from, CURLUPART_URL, leg->url, flags) == CURLUE_OK &&
+        curl_url_set(to, CURLUPART_URL, leg->url, flags) == CURLUE_OK &&
+        curl_url_set(to, CURLUPART_URL, location, flags) == CURLUE_OK && is_http(to) &&
+        curl_url_get(to, CURLUPART_URL, &leg->next_url, 0) == CURLUE_OK)
+        leg->next_same_origin = same_part(from, to, CURLUPART_SCHEME) &&
+                                same_part(from, to, CURLUPART_HOST) &&
+                                same_part(from, to, CURLUPART_PORT);
+    curl_url_cleanup(from);
+    curl_url_cleanup(to);
+}
+
 static bool should_follow(const struct exchange *exchange, int status)
 {
     const struct leg *leg = exchange->leg;
     const char *method = leg->request->method;
     bool reading = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
 
-    if (leg->redirects == 0 || !header_value(exchange->curl, "Location"))
+    if (leg->redirects == 0)
         return false;
     if (status == 307 || status == 308)
         return true;
@@ -130,8 +177,9 @@ static enum status begin_answer(struct exchange *exchange)
     leg->response.retry_after_ms = retry_after_s > 0
                                        ? (uint64_t)retry_after_s * UINT64_C(1000)
                                        : 0;
-    leg->redirected = should_follow(exchange, leg->response.status);
-    if (leg->redirected || !sink || !sink->begin)
+    if (should_follow(exchange, leg->response.status))
+        resolve_redirect(exchange->curl, leg);
+    if (leg->next_url || !sink || !sink->begin)
         return ST_OK;
     return sink->begin(sink->context, exchange, &leg->response, &leg->failure);
 }
@@ -153,8 +201,39 @@ static size_t discard(struct leg *leg, size_t n, uint64_t max)
     if (leg->discarded <= max)
         return n;
     error_set(&leg->failure, ST_AGAIN, "the server sends without end with %s",
-              leg->redirected ? "a redirect" : "an answer that should be short");
+              leg->next_url ? "a redirect" : "an answer that should be short");
     return n + 1;
+}
+
+static enum status give_gathered(struct exchange *exchange)
+{
+    struct leg *leg = exchange->leg;
+    const struct exchange_sink *sink = leg->request->sink;
+    size_t n = leg->gathered;
+
+    leg->gathered = 0;
+    return n > 0 ? sink->write(sink->context, exchange->gather, n, &leg->failure)
+                 : ST_OK;
+}
+
+/* libcurl hands over what it has received in steps of 16 KiB, each of which would cost
+ * a sink that writes files a system call: they are put together again. Nothing waits
+ * here for bytes that are still to come. */
+static enum status fill_sink(struct exchange *exchange, const char *bytes, size_t n)
+{
+    struct leg *leg = exchange->leg;
+    const struct exchange_sink *sink = leg->request->sink;
+    size_t room = exchange->config.receive_buffer_bytes;
+
+    if (n == 0)
+        return ST_OK;
+    if (n > room - leg->gathered && give_gathered(exchange) != ST_OK)
+        return leg->failure.status;
+    if (n > room)
+        return sink->write(sink->context, bytes, n, &leg->failure);
+    memcpy(exchange->gather + leg->gathered, bytes, n);
+    leg->gathered += n;
+    return ST_OK;
 }
 
 static size_t write_answer(char *bytes, size_t size, size_t count, void *context)
@@ -167,12 +246,11 @@ static size_t write_answer(char *bytes, size_t size, size_t count, void *context
 
     if (!leg->answered && begin_answer(exchange) != ST_OK)
         return 0;
-    if (leg->redirected)
+    if (leg->next_url)
         return discard(leg, n, REDIRECT_BODY_MAX);
     if (sink) {
-        if (n > 0 && sink->write(sink->context, bytes, n, &leg->failure) != ST_OK)
-            return n + 1; /* anything but n: also when n is 0 */
-        return n;
+        /* anything but n ends the transfer, also when n is 0 */
+        return fill_sink(exchange, bytes, n) == ST_OK ? n : n + 1;
     }
     keep = EXCHANGE_BODY_MAX - response->body_length;
     if (keep > n)
@@ -201,7 +279,7 @@ static bool has_stalled(struct leg *leg, uint64_t bytes)
     return false;
 }
 
-/* Called often while bytes move and once a second while they do not. */
+/* Called after everything that has been received, and once a second. */
 static int watch(void *context, curl_off_t to_get, curl_off_t got, curl_off_t to_put,
                  curl_off_t put)
 {
@@ -210,6 +288,8 @@ static int watch(void *context, curl_off_t to_get, curl_off_t got, curl_off_t to
 
     (void)to_get;
     (void)to_put;
+    if (give_gathered(exchange) != ST_OK)
+        return 1;
     if (exchange->config.cancel && latch_is_set(exchange->config.cancel)) {
         error_set(&leg->failure, ST_CLOSED, "cancelled");
         return 1;
@@ -262,7 +342,7 @@ static CURLcode configure(struct exchange *exchange)
     curl_easy_setopt(curl, CURLOPT_HEADERDATA, exchange);
     curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, watch);
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, exchange);
-    if (config->receive_buffer_bytes > 0)
+    if (exchange->gather)
         curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, (long)config->receive_buffer_bytes);
     for (size_t i = 0; i < sizeof strings / sizeof strings[0]; i++) {
         CURLcode code = CURLE_OK;
@@ -285,7 +365,9 @@ enum status exchange_create(struct exchange **out, const struct exchange_config 
         return error_sys(err, ENOMEM, "create an HTTP client");
     exchange->config = *config;
     exchange->curl = curl_easy_init();
-    if (exchange->curl)
+    if (config->receive_buffer_bytes > 0)
+        exchange->gather = malloc(config->receive_buffer_bytes);
+    if (exchange->curl && (exchange->gather || config->receive_buffer_bytes == 0))
         code = configure(exchange);
     if (code != CURLE_OK) {
         exchange_destroy(&exchange);
@@ -302,6 +384,7 @@ void exchange_destroy(struct exchange **exchange)
         return;
     curl_easy_cleanup((*exchange)->curl);
     free((*exchange)->small);
+    free((*exchange)->gather);
     free(*exchange);
     *exchange = NULL;
 }
@@ -446,7 +529,8 @@ static enum status prepare(struct exchange *exchange, struct curl_slist **header
 {
     struct leg *leg = exchange->leg;
     CURL *curl = exchange->curl;
-    bool watched = exchange->config.cancel || leg->request->stall_ms > 0;
+    bool watched = exchange->config.cancel || leg->request->stall_ms > 0 ||
+                   exchange->gather;
     char origin[ORIGIN_TEXT_SIZE];
     enum status st;
 
@@ -553,6 +637,10 @@ static enum status conclude(struct exchange *exchange, CURLcode code, struct err
         snprintf(exchange->curl_text, sizeof exchange->curl_text,
                  "the answer ended amid its headers");
     }
+    if (leg->failure.status == ST_OK && give_gathered(exchange) != ST_OK) {
+        *err = leg->failure;
+        return err->status;
+    }
     if (code == CURLE_OK || is_cut_refusal(leg, code, status)) {
         if (!leg->answered && begin_answer(exchange) != ST_OK) {
             *err = leg->failure;
@@ -585,48 +673,6 @@ static enum status perform_leg(struct exchange *exchange, struct leg *leg,
     return st;
 }
 
-/* Redirects are ours to follow, so that credentials never leave their origin. */
-
-static bool same_part(CURLU *a, CURLU *b, CURLUPart part)
-{
-    char *in_a = NULL, *in_b = NULL;
-    bool same = curl_url_get(a, part, &in_a, CURLU_DEFAULT_PORT) == CURLUE_OK &&
-                curl_url_get(b, part, &in_b, CURLU_DEFAULT_PORT) == CURLUE_OK &&
-                strcasecmp(in_a, in_b) == 0;
-
-    curl_free(in_a);
-    curl_free(in_b);
-    return same;
-}
-
-/* Resolves Location against the leg's URL. *url is libcurl's to free. */
-static enum status resolve_redirect(CURL *curl, const struct leg *leg, char **url,
-                                    bool *same_origin, struct error *err)
-{
-    const char *location = header_value(curl, "Location");
-    const unsigned flags = CURLU_PATH_AS_IS | CURLU_URLENCODE;
-    CURLU *from = curl_url(), *to = curl_url();
-    enum status st = ST_OK;
-    char origin[ORIGIN_TEXT_SIZE];
-
-    if (!from || !to || !location ||
-        curl_url_set(from, CURLUPART_URL, leg->url, flags) != CURLUE_OK ||
-        curl_url_set(to, CURLUPART_URL, leg->url, flags) != CURLUE_OK ||
-        curl_url_set(to, CURLUPART_URL, location, flags) != CURLUE_OK ||
-        curl_url_get(to, CURLUPART_URL, url, 0) != CURLUE_OK) {
-        st = error_set(err, ST_INVALID, "redirect to an unusable URL at '%s'",
-                       origin_of(origin, location ? location : ""));
-        goto out;
-    }
-    *same_origin = same_part(from, to, CURLUPART_SCHEME) &&
-                   same_part(from, to, CURLUPART_HOST) &&
-                   same_part(from, to, CURLUPART_PORT);
-out:
-    curl_url_cleanup(from);
-    curl_url_cleanup(to);
-    return st;
-}
-
 /* Milliseconds left of a timeout that began at start_ns; never 0, which means none. */
 static uint64_t remaining_ms(uint64_t timeout_ms, uint64_t start_ns)
 {
@@ -650,27 +696,22 @@ enum status exchange_perform(struct exchange *exchange,
     enum status st;
 
     for (;;) {
-        char *next_url = NULL;
-        bool same_origin = false;
-
         leg.request = request;
         st = perform_leg(exchange, &leg, err);
-        if (st != ST_OK || !leg.redirected)
-            break;
-        st = resolve_redirect(exchange->curl, &leg, &next_url, &same_origin, err);
-        if (st != ST_OK)
+        if (st != ST_OK || !leg.next_url)
             break;
         curl_free(url);
-        url = next_url;
+        url = leg.next_url;
         leg = (struct leg){
             .url = url,
             .timeout_ms = remaining_ms(request->timeout_ms, start_ns),
             .redirects = leg.redirects - 1,
-            .with_credentials = leg.with_credentials && same_origin,
+            .with_credentials = leg.with_credentials && leg.next_same_origin,
         };
     }
     if (st == ST_OK)
         *response = leg.response;
+    curl_free(leg.next_url);
     curl_free(url);
     return st;
 }

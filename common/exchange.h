@@ -32,7 +32,7 @@ struct exchange_config { /* strings must outlive the exchange */
     const char *cert_file;       /* client certificate; NULL: none */
     const char *key_file;        /* its key; NULL: in cert_file */
     const char *unix_socket;     /* connect here instead; NULL: by the URL */
-    size_t receive_buffer_bytes; /* for long answers; 0: libcurl's 16 KiB */
+    size_t receive_buffer_bytes; /* the most a sink gets at once; 0: 16 KiB */
     const struct latch *cancel;  /* set: abort within a second; NULL: never */
 };
 
@@ -86,8 +86,9 @@ struct exchange_request {
     uint64_t timeout_ms;              /* for the whole exchange; 0: none */
     uint64_t stall_bytes_per_s; /* slower than this for stall_ms: ST_AGAIN; 0: off */
     uint64_t stall_ms;
-    /* 301 to 303 are followed for GET and HEAD only, 307 and 308 for any method. Past
-     * this many, or with 0, a 3xx is an answer like any other. */
+    /* 301 to 303 are followed for GET and HEAD only, 307 and 308 for any method, to
+     * http and https. Past this many, or with 0, a 3xx is an answer like any other; so
+     * is one that leads nowhere. */
     unsigned max_redirects;
 };
 

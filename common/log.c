@@ -137,43 +137,6 @@ static void write_whole(int fd, const char *bytes, size_t n)
     while (written < 0 && errno == EINTR);
 }
 
-/* How many bytes of the character at text may be shown as they are: 0 for a control
- * character, also of the C1 set, and for what is not UTF-8. */
-static size_t printable_length(const char *text)
-{
-    size_t length = utf8_length(text, strnlen(text, UTF8_MAX));
-    unsigned char first = (unsigned char)text[0], second = (unsigned char)text[1];
-
-    if (length == 1)
-        return first >= 0x20 && first != 0x7f;
-    return first == 0xc2 && second < 0xa0 ? 0 : length;
-}
-
-/* Appends text to line, escaped, as much as fits below size. Returns the length. */
-static size_t append_escaped(char *line, size_t length, size_t size, const char *text)
-{
-    while (*text != '\0') {
-        size_t n = printable_length(text);
-        char escape[8];
-
-        if (n == 0) {
-            snprintf(escape, sizeof escape, "\\x%02x", (unsigned char)*text);
-            if (length + 4 >= size)
-                break;
-            memcpy(line + length, escape, 4);
-            length += 4;
-            text++;
-            continue;
-        }
-        if (length + n >= size)
-            break;
-        memcpy(line + length, text, n);
-        length += n;
-        text += n;
-    }
-    return length;
-}
-
 static size_t text_line(char line[LINE_SIZE], enum log_level level, uint64_t now_ms,
                         const char *message)
 {
@@ -186,7 +149,7 @@ static size_t text_line(char line[LINE_SIZE], enum log_level level, uint64_t now
     strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", &broken);
     n = snprintf(line, LINE_SIZE, "[%s][%s][%s,%03u] - ", state.tag, level_tags[level],
                  when, (unsigned)(now_ms % 1000));
-    return append_escaped(line, (size_t)n, LINE_SIZE - 1, message);
+    return (size_t)n + utf8_show(line + n, LINE_SIZE - 1 - (size_t)n, message);
 }
 
 static bool json_write(char line[LINE_SIZE], size_t *length, enum log_level level,
@@ -301,8 +264,7 @@ void log_footer(const char *line)
         return;
     pthread_mutex_lock(&state.footer.lock);
     was_shown = text[0] != '\0';
-    length = append_escaped(text, 0, FOOTER_SIZE, line != NULL ? line : "");
-    text[length] = '\0';
+    length = utf8_show(text, FOOTER_SIZE, line != NULL ? line : "");
     n = snprintf(painted, sizeof painted, CLEAR_LINE "%s", text);
     if (was_shown || length > 0)
         write_whole(STDERR_FILENO, painted, (size_t)n);

@@ -5,8 +5,8 @@
  * Shape:   text  [SENDER][INFO][2026-11-21 18:23:02,025] - W0 delivered 94af... 12
  * bytes json  {"time":"2026-11-21T18:23:02.025Z","level":"info","program":"sender",
  *                 "event":"delivered","blob":"94af...","bytes":12,"message":"W0 ..."}
- *          Text is local time, JSON is UTC. Control characters and quotes that came
- *          from outside are escaped; a line longer than 4 KiB is cut.
+ *          Text is local time, JSON is UTC. What is not printable is escaped; a line
+ *          longer than 4 KiB is cut.
  * Levels:  ERROR needs a human, WARN was survived, INFO is lifecycle and the life of
  *          each blob, DEBUG is for us.
  * Errors:  none: a line that cannot be written is dropped.

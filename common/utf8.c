@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/utf8.h"
 
+#include <stdio.h>
+#include <string.h>
+
 static size_t length_of_lead(uint8_t lead)
 {
     if (lead < 0x80)
@@ -35,6 +38,48 @@ size_t utf8_length(const char *text, size_t n)
     for (size_t i = 2; i < length; i++)
         if ((bytes[i] & 0xC0) != 0x80)
             return 0;
+    return length;
+}
+
+/* Unicode's Bidi_Control, and the separators of lines and paragraphs. */
+static int turns_text(const uint8_t *c, size_t length)
+{
+    if (length == 2)
+        return c[0] == 0xD8 && c[1] == 0x9C;
+    if (length != 3 || c[0] != 0xE2)
+        return 0;
+    if (c[1] == 0x80)
+        return c[2] == 0x8E || c[2] == 0x8F || (c[2] >= 0xA8 && c[2] <= 0xAE);
+    return c[1] == 0x81 && c[2] >= 0xA6 && c[2] <= 0xA9;
+}
+
+size_t utf8_printable_length(const char *text)
+{
+    const uint8_t *bytes = (const uint8_t *)text;
+    size_t length = utf8_length(text, strnlen(text, UTF8_MAX));
+    int control = length == 1 ? bytes[0] < 0x20 || bytes[0] == 0x7F
+                              : bytes[0] == 0xC2 && bytes[1] < 0xA0;
+
+    return length == 0 || control || turns_text(bytes, length) ? 0 : length;
+}
+
+size_t utf8_show(char *out, size_t size, const char *text)
+{
+    size_t length = 0;
+
+    while (*text != '\0') {
+        size_t n = utf8_printable_length(text), needed = n > 0 ? n : strlen("\\xNN");
+
+        if (length + needed >= size)
+            break;
+        if (n > 0)
+            memcpy(out + length, text, n);
+        else
+            snprintf(out + length, size - length, "\\x%02x", (uint8_t)*text);
+        length += needed;
+        text += n > 0 ? n : 1;
+    }
+    out[length] = '\0';
     return length;
 }
 

@@ -209,7 +209,7 @@ enum ingest_next ingest_begin(struct ingest **out, struct store *store,
 bool ingest_body(struct ingest *ingest, struct request *request, const void *bytes,
                  size_t n)
 {
-    enum status st = ST_OK;
+    enum status st;
     struct error err;
 
     ingest->received += n;
@@ -221,8 +221,7 @@ bool ingest_body(struct ingest *ingest, struct request *request, const void *byt
         return false;
     }
     sha256_update(ingest->sha, bytes, n);
-    if (request->chunked)
-        st = space_grow(ingest->space, &ingest->share, n, &err);
+    st = space_use(ingest->space, &ingest->share, n, &err);
     if (st == ST_OK && !ingest->replay)
         st = durable_file_write(ingest->commit.file, bytes, n, &err);
     if (st == ST_OK)

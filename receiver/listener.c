@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "common/units.h"
 #include "receiver/inherited.h"
+#include "receiver/log_limit.h"
 #include "receiver/unix_socket.h"
 
 #include <errno.h>
@@ -19,7 +20,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { SOCKETS_MAX = 8, STARVED_MS = 100, ADDRESS_SIZE = 256 };
+enum { SOCKETS_MAX = 8, BATCH = 256, STARVED_MS = 100, ADDRESS_SIZE = 256 };
 
 struct listener {
     struct server *server;
@@ -30,6 +31,7 @@ struct listener {
     char address[ADDRESS_SIZE];
     nfds_t sockets;
     int socket[SOCKETS_MAX];
+    struct log_limit starved;
     bool has_name; /* socket[0] is `name` */
     struct unix_socket name;
 };
@@ -148,6 +150,7 @@ enum status listener_open(struct listener **out, const char *address, uint16_t p
     if (!listener)
         return error_sys(err, ENOMEM, "listen on %s", address);
     listener->port = port;
+    listener->starved = (struct log_limit){.event = "starved", .per_s = 1};
     listener->probes[0] = listener->probes[1] = -1;
     snprintf(listener->address, ADDRESS_SIZE, "%s", address);
     listener->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -200,10 +203,11 @@ bool listener_local(const struct listener *listener)
 }
 
 /* False when there are no descriptors or memory for another connection: then nothing is
- * accepted for a moment, instead of being woken without end. */
-static bool accept_all(struct listener *listener, int fd)
+ * accepted for a moment, instead of being woken without end. However many come, probes
+ * and the other sockets have their turn. */
+static bool accept_some(struct listener *listener, int fd)
 {
-    for (;;) {
+    for (int i = 0; i < BATCH; i++) {
         struct sockaddr_storage peer;
         socklen_t length = sizeof(peer);
         int accepted = accept4(fd, (struct sockaddr *)&peer, &length,
@@ -214,13 +218,17 @@ static bool accept_all(struct listener *listener, int fd)
             continue;
         }
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            log_event(LOG_WARN, "starved", NULL, "cannot accept connections: %s",
-                      strerror(errno));
+            int sys = errno;
+
+            if (log_limit_allows(&listener->starved))
+                log_event(LOG_WARN, "starved", NULL, "cannot accept connections: %s",
+                          strerror(sys));
             return false;
         }
         if (errno != EINTR && errno != ECONNABORTED)
             return true;
     }
+    return true;
 }
 
 void listener_probe(struct listener *listener, int fd)
@@ -259,7 +267,7 @@ static void work(void *context, unsigned index)
             pass_probes(listener);
         starved = false;
         for (nfds_t i = 2; ready > 0 && i < listener->sockets + 2; i++)
-            if (polled[i].revents && !accept_all(listener, polled[i].fd))
+            if (polled[i].revents && !accept_some(listener, polled[i].fd))
                 starved = true;
     }
 }

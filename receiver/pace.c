@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/crew.h"
 #include "common/log.h"
+#include "receiver/log_limit.h"
 
 #include <errno.h>
 #include <linux/sockios.h>
@@ -30,6 +31,7 @@ struct pace {
     struct pace_config config; /* set once: read freely */
     struct crew *crew;         /* one thread; NULL when nobody is too slow */
     atomic_uint_fast64_t cuts;
+    struct log_limit lines;
     struct {
         pthread_mutex_t lock; /* guards everything in here, and runners' `seen` */
         pthread_cond_t changed;
@@ -42,13 +44,8 @@ struct pace {
 /* For the log, which is written without the lock. */
 struct cut {
     char peer[PEER_SIZE];
-    enum pace_phase phase;
+    const char *what;
 };
-
-static enum pace_phase phase_of(uint64_t at)
-{
-    return (enum pace_phase)(at & 7);
-}
 
 /* What one look at a connection shows. */
 struct sight {
@@ -71,15 +68,16 @@ static void ask_kernel(int fd, struct sight *sight)
     sight->left = sight->known && info.tcpi_state == CLOSE_WAIT;
 }
 
-/* Between two requests nobody counts but the kernel; a head has to be complete whatever
- * its size. */
+/* Between two requests nobody counts but the kernel, and what came along with the last
+ * one goes unnoticed: who sends no more than that waits for its idle timeout, as if it
+ * had sent nothing. A head has to be complete whatever its size. */
 static struct sight look_at(const struct pace_runner *runner)
 {
     struct sight sight = {
         .at = atomic_load_explicit(&runner->at, memory_order_relaxed)};
 
-    sight.phase = phase_of(sight.at);
-    sight.known = sight.phase != PACE_WORK;
+    sight.phase = pace_phase_of(sight.at);
+    sight.known = sight.phase != PACE_WORK && sight.phase != PACE_CUT;
     if (sight.phase == PACE_IDLE || sight.phase == PACE_ANSWER)
         ask_kernel(runner->fd, &sight);
     else if (sight.phase == PACE_BODY)
@@ -137,13 +135,13 @@ static bool has_left_locked(struct pace_runner *runner, const struct sight *sigh
 
 /* What lies in the kernel for a peer that does not read is thrown away with the
  * connection; a word to one that does not write is not. */
-static void cut_locked(struct pace *pace, struct pace_runner *runner, struct cut *cut)
+static void cut_locked(struct pace *pace, struct pace_runner *runner,
+                       enum pace_phase phase, struct cut *cut)
 {
     const struct linger reset = {.l_onoff = 1, .l_linger = 0};
-    enum pace_phase phase = phase_of(runner->seen.at);
 
     snprintf(cut->peer, sizeof(cut->peer), "%s", runner->peer);
-    cut->phase = phase;
+    cut->what = phase == PACE_ANSWER ? "answer" : phase == PACE_BODY ? "body" : "head";
     if (phase == PACE_ANSWER)
         (void)setsockopt(runner->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
     else if (runner->plain)
@@ -151,25 +149,22 @@ static void cut_locked(struct pace *pace, struct pace_runner *runner, struct cut
                     MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-/* The loop of the connection sees it, and closes it. */
-static void end_locked(struct pace_runner *runner)
-{
-    shutdown(runner->fd, SHUT_RDWR);
-    runner->seen.ended = true;
-}
-
-/* True when it was cut off. */
+/* True when it was cut off. Its loop may be a step further than what we saw: then it is
+ * left alone. */
 static bool look_closer_locked(struct pace *pace, struct pace_runner *runner,
                                uint64_t now_ns, struct cut *cut)
 {
     struct sight sight = look_at(runner);
     bool left = has_left_locked(runner, &sight);
     bool slow = !left && too_slow_locked(pace, runner, &sight, now_ns);
+    uint64_t at = sight.at;
 
+    if ((!left && !slow) || !atomic_compare_exchange_strong(
+                                &runner->at, &at, (sight.at & ~UINT64_C(7)) | PACE_CUT))
+        return false;
     if (slow)
-        cut_locked(pace, runner, cut);
-    if (left || slow)
-        end_locked(runner);
+        cut_locked(pace, runner, sight.phase, cut);
+    shutdown(runner->fd, SHUT_RDWR); /* its loop sees that, and closes it */
     return slow;
 }
 
@@ -186,7 +181,7 @@ static size_t look_locked(struct pace *pace, size_t *left, struct cut cuts[BATCH
             break;
         TAILQ_REMOVE(&pace->shared.runners, runner, seen.link);
         TAILQ_INSERT_TAIL(&pace->shared.runners, runner, seen.link);
-        if (!runner->seen.ended && look_closer_locked(pace, runner, now_ns, &cuts[n]))
+        if (look_closer_locked(pace, runner, now_ns, &cuts[n]))
             n++;
     }
     return n;
@@ -194,18 +189,12 @@ static size_t look_locked(struct pace *pace, size_t *left, struct cut cuts[BATCH
 
 static void report(struct pace *pace, const struct cut *cuts, size_t n)
 {
-    static const char *const what[] = {[PACE_IDLE] = "head",
-                                       [PACE_HEAD] = "head",
-                                       [PACE_BODY] = "body",
-                                       [PACE_WORK] = "work",
-                                       [PACE_ANSWER] = "answer"};
-
     for (size_t i = 0; i < n; i++)
-        log_event(LOG_WARN, "too_slow",
-                  LOG_FIELDS(log_text("peer", cuts[i].peer),
-                             log_text("phase", what[cuts[i].phase])),
-                  "cut off %s: too slow with its %s", cuts[i].peer,
-                  what[cuts[i].phase]);
+        if (log_limit_allows(&pace->lines))
+            log_event(LOG_WARN, "too_slow",
+                      LOG_FIELDS(log_text("peer", cuts[i].peer),
+                                 log_text("phase", cuts[i].what)),
+                      "cut off %s: too slow with its %s", cuts[i].peer, cuts[i].what);
     atomic_fetch_add(&pace->cuts, n);
 }
 
@@ -265,6 +254,7 @@ enum status pace_start(struct pace **out, const struct pace_config *config,
     if (!pace)
         return error_sys(err, ENOMEM, "start the pace thread");
     pace->config = *config;
+    pace->lines = (struct log_limit){.event = "too_slow", .per_s = LOG_LIMIT_PER_S};
     TAILQ_INIT(&pace->shared.runners);
     pthread_mutex_init(&pace->shared.lock, NULL);
     pthread_condattr_init(&monotonic);
@@ -302,7 +292,7 @@ void pace_enter(struct pace *pace, struct pace_runner *runner)
     atomic_init(&runner->moved, 0);
     runner->seen.at = PACE_IDLE;
     runner->seen.moved = 0;
-    runner->seen.leaves = runner->seen.ended = false;
+    runner->seen.leaves = false;
     runner->seen.since_ns = clock_monotonic_ns();
     pthread_mutex_lock(&pace->shared.lock);
     TAILQ_INSERT_TAIL(&pace->shared.runners, runner, seen.link);

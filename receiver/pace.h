@@ -12,7 +12,8 @@
  * It also ends what a peer has left between two requests.
  *
  * Shape:   the loop that serves a connection tells its phase and counts its body's
- *          bytes in atomics of the connection's own; nothing is locked for a request.
+ *          bytes in atomics of the connection's own; no lock is taken for a request.
+ *          A connection is cut in the phase it was seen in, or not at all.
  * Owner:   a runner lives in the caller's storage from pace_enter to pace_leave, which
  *          must come before its descriptor is closed.
  * Threads: enter, leave, phase and moved from the loop of the connection.
@@ -44,6 +45,7 @@ enum pace_phase {
     PACE_BODY,
     PACE_WORK,   /* the peer waits for us */
     PACE_ANSWER, /* on its way */
+    PACE_CUT,    /* pace's own: the connection was ended */
 };
 
 struct pace_runner {
@@ -55,7 +57,7 @@ struct pace_runner {
     struct {                    /* pace's own, under its lock */
         TAILQ_ENTRY(pace_runner) link;
         uint64_t at, since_ns, moved;
-        bool leaves, ended;
+        bool leaves;
     } seen;
 };
 
@@ -70,15 +72,23 @@ void pace_leave(struct pace *pace, struct pace_runner *runner);
 /* Connections cut so far. */
 uint64_t pace_cuts(const struct pace *pace);
 
-/* These two have one writer, so they need no locked instructions. */
-static inline void pace_phase(struct pace_runner *runner, enum pace_phase phase)
+static inline enum pace_phase pace_phase_of(uint64_t at)
+{
+    return (enum pace_phase)(at & 7);
+}
+
+/* False once the connection was cut: its peer has been told so, and must be told
+ * nothing after it. */
+static inline bool pace_phase(struct pace_runner *runner, enum pace_phase phase)
 {
     uint64_t at = atomic_load_explicit(&runner->at, memory_order_relaxed);
 
-    atomic_store_explicit(&runner->at, ((at >> 3) + 1) << 3 | phase,
-                          memory_order_relaxed);
+    return pace_phase_of(at) != PACE_CUT &&
+           atomic_compare_exchange_strong(&runner->at, &at,
+                                          ((at >> 3) + 1) << 3 | phase);
 }
 
+/* It has one writer, so it needs no locked instruction. */
 static inline void pace_moved(struct pace_runner *runner, size_t n)
 {
     uint64_t moved = atomic_load_explicit(&runner->moved, memory_order_relaxed);

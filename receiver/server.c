@@ -62,7 +62,7 @@ static struct connection *open_connection(struct server *server,
 
 static void detach_tls(struct connection *connection)
 {
-    if (!connection->tls.finished)
+    if (!connection->tls.finished && log_limit_allows(&connection->server->handshakes))
         log_event(LOG_INFO, "handshake", LOG_FIELDS(log_text("peer", connection->peer)),
                   "no TLS handshake with %s", connection->peer);
     tls_detach(&connection->tls);
@@ -92,6 +92,8 @@ static void on_connection(void *context, struct MHD_Connection *mhd,
         lingering_adopt(server->lingering, connection->runner.fd);
     if (server->tls)
         detach_tls(connection);
+    if (connection->kept)
+        atomic_fetch_sub(&server->kept, 1);
     free(connection);
     *socket_context = NULL;
 }
@@ -140,6 +142,12 @@ static struct MHD_Daemon *start_daemon(struct server *server,
         {MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)(uintptr_t)tls_no_certificate},
         {MHD_OPTION_END, 0, NULL},
     };
+    const struct MHD_OptionItem strict[] = {
+#if MHD_VERSION >= 0x01000000 /* what the gate sees of 0.9's heads, 1.0 has to */
+        {MHD_OPTION_CLIENT_DISCIPLINE_LVL, 1, NULL},
+#endif
+        {MHD_OPTION_END, 0, NULL},
+    };
     const struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
     /* With epoll three bytes of a handshake, and no more, keep a loop spinning. */
     const unsigned flags = server->tls ? MHD_USE_TLS | MHD_USE_POLL_INTERNAL_THREAD
@@ -156,7 +164,8 @@ static struct MHD_Daemon *start_daemon(struct server *server,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
         MHD_OPTION_CONNECTION_LIMIT, limit, MHD_OPTION_CONNECTION_TIMEOUT,
         config->idle_timeout_s, MHD_OPTION_ARRAY, config->threads > 1 ? pool : none,
-        MHD_OPTION_ARRAY, server->tls ? tls : none, MHD_OPTION_END);
+        MHD_OPTION_ARRAY, server->tls ? tls : none, MHD_OPTION_ARRAY, strict,
+        MHD_OPTION_END);
 }
 
 static enum status start_pace(struct server *server, const struct server_config *config,
@@ -201,6 +210,9 @@ enum status server_start(struct server **out, struct service *service,
     server->service = service;
     server->tls = config->tls;
     server->max_header_bytes = config->max_header_bytes;
+    server->handshakes = (struct log_limit){.event = "handshake",
+                                            .per_s = LOG_LIMIT_PER_S};
+    server->drops = (struct log_limit){.event = "dropped", .per_s = LOG_LIMIT_PER_S};
     pthread_mutex_init(&server->flight.lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -255,9 +267,12 @@ void server_adopt(struct server *server, int fd, const struct sockaddr *peer,
         return;
     }
     if (MHD_add_connection(server->daemon, fd, peer, length) != MHD_YES) {
+        int sys = errno;
+
         census_leave(server->census, peer); /* it closed the socket itself */
-        log_event(LOG_WARN, "dropped", NULL, "dropped a connection: %s",
-                  strerror(errno));
+        if (log_limit_allows(&server->drops))
+            log_event(LOG_WARN, "dropped", NULL, "dropped a connection: %s",
+                      strerror(sys));
     }
 }
 

@@ -5,6 +5,7 @@
 
 #include "receiver/census.h"
 #include "receiver/lingering.h"
+#include "receiver/log_limit.h"
 #include "receiver/pace.h"
 #include "receiver/request.h"
 #include "receiver/service.h"
@@ -18,11 +19,10 @@
 enum {
     RAW_REPLY_SIZE = 4096,
 
-    /* Half of it is the read buffer, and all of it becomes resident with the first
-     * request of a connection. Pieces of 64 KiB instead of 128 cost a tenth more CPU
-     * (more and smaller writes). With more connections than KEEP_ALIVE_MAX each answer
-     * ends its connection, so that buffers take 64 MiB, however many peers there are.
-     */
+    /* Half of it is the read buffer. Pieces of 64 KiB instead of 128 cost a tenth more
+     * CPU (more and smaller writes). libmicrohttpd clears all of it between two
+     * requests, and so makes all of it resident: KEEP_ALIVE_MAX connections are kept
+     * for another request, 64 MiB in all, and an answer ends any other. */
     CONNECTION_MEMORY = 128 * 1024,
     KEEP_ALIVE_MAX = 512,
 };
@@ -34,10 +34,12 @@ struct server {
     struct tls *tls;       /* NULL: plain HTTP */
     struct census *census; /* connections adopted and not closed */
     struct pace *pace;
-    atomic_uint_fast64_t refused;  /* connections, for the census */
+    atomic_uint kept;             /* connections that may make another request */
+    atomic_uint_fast64_t refused; /* connections, for the census */
+    struct log_limit handshakes, drops;
     char farewell[RAW_REPLY_SIZE]; /* for those who are too slow */
     size_t max_header_bytes;
-    atomic_uint working; /* suspended, or about to be */
+    atomic_uint working; /* suspended or about to be, and who is to resume them */
     atomic_bool closing; /* nothing may be suspended any more */
     struct {
         pthread_mutex_t lock; /* guards everything in here */
@@ -51,6 +53,7 @@ struct connection {
     char peer[REQUEST_PEER_SIZE];
     struct tls_link tls;
     struct pace_runner runner;
+    bool kept;    /* counted in server.kept */
     bool lingers; /* the client may still be sending when we close */
 };
 

@@ -20,6 +20,7 @@ enum {
     COMMIT_THREADS = 32,
     /* Lists and the like may read a lot; no commit waits behind them. */
     READ_THREADS = 4,
+    REFUSALS_PER_S = 50,
 };
 
 struct service {
@@ -28,7 +29,7 @@ struct service {
     struct space *space;
     struct jobs *commits, *reads;
     struct committer *committer;
-    struct service_log log;
+    struct log_limit refusals;
     atomic_bool draining;
 };
 
@@ -54,6 +55,7 @@ enum status service_start(struct service **out, struct store *store,
         return error_sys(err, ENOMEM, "start the service");
     service->config = *config;
     service->store = store;
+    service->refusals = (struct log_limit){.event = "refused", .per_s = REFUSALS_PER_S};
     st = space_create(&service->space, store, &config->space, err);
     if (st == ST_OK)
         st = jobs_start(&service->commits, "commit", COMMIT_THREADS, err);
@@ -210,6 +212,7 @@ static enum service_next end_upload(struct task *task, struct request *request)
     if (!committer_try(task->service->committer, ingest_commit(task->ingest)))
         return SERVICE_WORK;
     count_commit(task);
+    task->committed = true;
     ingest_result(task->ingest, request);
     return SERVICE_REPLY;
 }
@@ -351,7 +354,7 @@ void service_answered(struct service *service, const struct task *task,
     if (reply->status >= 400) {
         if (task && reply->status == 507)
             space_refused(task->service->space);
-        service_log_refused(&service->log, request, &upload);
+        service_log_refused(&service->refusals, request, &upload);
     } else if (task && task->ingest) {
         service_log_stored(request, &upload, reply->status == 201);
     } else {

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "receiver/service_log.h"
 
-#include "common/clock.h"
 #include "common/log.h"
 
 #include <stdio.h>
 
 enum {
-    REFUSALS_PER_S = 50,
     FROM_SIZE = REQUEST_PEER_SIZE + REQUEST_CLIENT_SIZE + 4,
     METHOD_SIZE = 24,
     TARGET_SIZE = 128,
@@ -46,26 +44,7 @@ void service_log_stored(const struct request *request,
               (unsigned long long)upload->ms);
 }
 
-/* Counts per second of the clock; a race at its turn miscounts by a few lines. */
-static bool may_write(struct service_log *log)
-{
-    uint64_t second = clock_monotonic_ns() / 1000000000, suppressed;
-
-    if (atomic_exchange(&log->second, second) != second) {
-        atomic_store(&log->written, 0);
-        suppressed = atomic_exchange(&log->suppressed, 0);
-        if (suppressed > 0)
-            log_event(
-                LOG_WARN, "suppressed", LOG_FIELDS(log_number("count", suppressed)),
-                "%llu more requests were refused", (unsigned long long)suppressed);
-    }
-    if (atomic_fetch_add(&log->written, 1) < REFUSALS_PER_S)
-        return true;
-    atomic_fetch_add(&log->suppressed, 1);
-    return false;
-}
-
-void service_log_refused(struct service_log *log, const struct request *request,
+void service_log_refused(struct log_limit *limit, const struct request *request,
                          const struct service_log_upload *upload)
 {
     const struct reply *reply = &request->reply;
@@ -73,7 +52,7 @@ void service_log_refused(struct service_log *log, const struct request *request,
     char id[UUID_TEXT_SIZE] = "", who[FROM_SIZE], method[METHOD_SIZE];
     char target[TARGET_SIZE];
 
-    if (!upload->id && !serious && !may_write(log))
+    if (!upload->id && !serious && !log_limit_allows(limit))
         return;
     if (upload->id)
         uuid_format(id, upload->id);

@@ -3,24 +3,18 @@
  * service_log -- the line each request leaves in the log.
  *
  * Every upload leaves one: stored, replayed, refused or abandoned. Other refusals cost
- * whoever provokes them nothing, so at most REFUSALS_PER_S of them are written; a line
- * says how many were not. What comes from the peer is cut to a bearable length.
- * Threads: any.
+ * whoever provokes them nothing, so their lines are limited. What comes from the peer
+ * is cut to a bearable length. Threads: any.
  */
 #ifndef RECEIVER_SERVICE_LOG_H
 #define RECEIVER_SERVICE_LOG_H
 
 #include "common/uuid.h"
+#include "receiver/log_limit.h"
 #include "receiver/request.h"
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-
-struct service_log {             /* zero-initialise */
-    atomic_uint_fast64_t second; /* the one being counted */
-    atomic_uint_fast64_t written, suppressed;
-};
 
 struct service_log_upload {
     const struct uuid *id; /* NULL: not an upload, or refused before it had one */
@@ -29,7 +23,7 @@ struct service_log_upload {
 
 void service_log_stored(const struct request *request,
                         const struct service_log_upload *upload, bool anew);
-void service_log_refused(struct service_log *log, const struct request *request,
+void service_log_refused(struct log_limit *limit, const struct request *request,
                          const struct service_log_upload *upload);
 void service_log_abandoned(const struct request *request,
                            const struct service_log_upload *upload, const char *why);

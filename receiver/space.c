@@ -19,10 +19,12 @@ struct space {
     struct space_config config; /* set once: read freely */
     struct store *store;
     atomic_uint_fast64_t inflight;
-    atomic_uint_fast64_t promised; /* announced, and not allocated */
-    atomic_int_fast64_t free;      /* the last sample, less what was written since */
+    atomic_uint_fast64_t promised;  /* set aside, and not allocated */
+    atomic_uint_fast64_t allocated; /* set aside, for uploads under way */
+    atomic_int_fast64_t free;       /* the last sample, less what was written since */
     atomic_uint_fast64_t sampled_ns;
-    atomic_bool refused;
+    atomic_bool refused; /* something, since the last probe that worked */
+    atomic_bool full;    /* so said the last probe */
     atomic_uint_fast64_t probed_ns;
 };
 
@@ -103,33 +105,52 @@ static enum status enter(struct space *space, struct space_share *share, uint64_
     return ST_OK;
 }
 
+/* How much of an announcement may be set aside. */
+static uint64_t fair_part(struct space *space, uint64_t bytes)
+{
+    uint64_t allocated = atomic_load(&space->allocated);
+    uint64_t aside = allocated + atomic_load(&space->promised);
+    int64_t free = atomic_load(&space->free);
+    uint64_t room = allocated + (free > 0 ? (uint64_t)free : 0);
+    uint64_t min_free = space->config.min_free_bytes;
+    uint64_t half = room > min_free ? (room - min_free) / 2 : 0;
+    uint64_t left = half > aside ? half - aside : 0;
+
+    return bytes < left ? bytes : left;
+}
+
 static void promise(struct space *space, struct space_share *share, uint64_t bytes)
 {
-    share->promised += bytes;
+    share->aside = bytes;
     atomic_fetch_add(&space->promised, bytes);
 }
 
 static void unpromise(struct space *space, struct space_share *share)
 {
-    atomic_fetch_sub(&space->promised, share->promised);
-    share->promised = 0;
+    atomic_fetch_sub(&space->promised, share->aside);
+    share->aside = 0;
 }
 
 /* A file system that cannot allocate ahead leaves it at the promise. */
 static enum status allocate(struct space *space, struct space_share *share,
                             struct durable_file *file, struct error *err)
 {
+    uint64_t bytes = share->aside;
     struct error why;
-    enum status st = durable_file_reserve(file, share->promised, &why);
+    enum status st = durable_file_reserve(file, bytes, &why);
 
     if (st != ST_OK && (why.sys == EOPNOTSUPP || why.sys == ENOSYS))
         return ST_OK;
-    if (st == ST_OK)
-        atomic_fetch_sub(&space->free, (int64_t)share->promised);
-    else
-        *err = why;
     unpromise(space, share);
-    return st;
+    if (st != ST_OK) {
+        *err = why;
+        return st;
+    }
+    share->allocated = true;
+    share->aside = bytes;
+    atomic_fetch_add(&space->allocated, bytes);
+    atomic_fetch_sub(&space->free, (int64_t)bytes);
+    return ST_OK;
 }
 
 enum status space_take(struct space *space, struct space_share *share,
@@ -137,25 +158,30 @@ enum status space_take(struct space *space, struct space_share *share,
 {
     enum status st = enter(space, share, bytes, err);
 
-    if (st != ST_OK || !file)
+    share->unwritten = !file;
+    if (st != ST_OK || share->unwritten)
         return st;
     if (!has_room(space, bytes))
         return no_room(space, err);
-    promise(space, share, bytes);
+    promise(space, share, fair_part(space, bytes));
     /* Others may have promised at the same moment. */
     if (!has_room(space, 0)) {
         unpromise(space, share);
         return no_room(space, err);
     }
-    return bytes >= SPACE_ALLOCATE_BYTES ? allocate(space, share, file, err) : ST_OK;
+    return share->aside >= SPACE_ALLOCATE_BYTES ? allocate(space, share, file, err)
+                                                : ST_OK;
 }
 
-enum status space_grow(struct space *space, struct space_share *share, uint64_t n,
-                       struct error *err)
+enum status space_use(struct space *space, struct space_share *share, uint64_t n,
+                      struct error *err)
 {
-    enum status st = enter(space, share, n, err);
+    enum status st = ST_OK;
 
-    if (st != ST_OK)
+    share->used += n;
+    if (share->used > share->inflight)
+        st = enter(space, share, share->used - share->inflight, err);
+    if (st != ST_OK || share->unwritten || share->used <= share->aside)
         return st;
     atomic_fetch_sub(&space->free, (int64_t)n);
     return has_room(space, 0) ? ST_OK : no_room(space, err);
@@ -163,11 +189,15 @@ enum status space_grow(struct space *space, struct space_share *share, uint64_t 
 
 void space_give_back(struct space *space, struct space_share *share)
 {
-    /* It may be on disk by now; if it is not, the next sample says so. */
-    atomic_fetch_sub(&space->free, (int64_t)share->promised);
-    unpromise(space, share);
+    if (share->allocated) {
+        atomic_fetch_sub(&space->allocated, share->aside);
+    } else {
+        /* It may be on disk by now; if it is not, the next sample says so. */
+        atomic_fetch_sub(&space->free, (int64_t)share->aside);
+        unpromise(space, share);
+    }
     atomic_fetch_sub(&space->inflight, share->inflight);
-    share->inflight = 0;
+    *share = (struct space_share){0};
 }
 
 void space_refused(struct space *space)
@@ -188,19 +218,22 @@ static bool probe(struct space *space)
     return good;
 }
 
-/* Whether what was refused is still refused. */
+/* Whether the disk refuses whatever comes, and not only what somebody announced. */
 static bool still_refused(struct space *space)
 {
     uint64_t now_ns = clock_monotonic_ns();
     uint64_t probed_ns = atomic_load(&space->probed_ns);
+    bool full;
 
     if (!atomic_load(&space->refused))
         return false;
-    if (now_ns - probed_ns >= PROBE_NS &&
-        atomic_compare_exchange_strong(&space->probed_ns, &probed_ns, now_ns) &&
-        probe(space))
-        atomic_store(&space->refused, false);
-    return atomic_load(&space->refused);
+    if (now_ns - probed_ns < PROBE_NS ||
+        !atomic_compare_exchange_strong(&space->probed_ns, &probed_ns, now_ns))
+        return atomic_load(&space->full);
+    full = !probe(space);
+    atomic_store(&space->full, full);
+    atomic_store(&space->refused, full);
+    return full;
 }
 
 const char *space_unready(struct space *space)

@@ -4,8 +4,10 @@
  *
  * Before its first byte an upload takes what it announces. Up to SPACE_ALLOCATE_BYTES
  * that is a number, so that it costs a small blob nothing; above, the blocks themselves
- * are allocated, so that no other program can have them either. What comes unannounced
- * (chunked) is taken as it comes.
+ * are allocated, so that no other program can have them either. All uploads under way
+ * set aside at most half of the room, so that those who announce much and send it
+ * slowly leave the other half to others. What is announced beyond that must fit when it
+ * is announced, and like what comes unannounced (chunked) it is taken as it comes.
  *
  * Errors:  no room: sys ENOSPC, or EDQUOT from the disk.
  *          Too much under way: ST_AGAIN.
@@ -17,6 +19,7 @@
 
 #include "receiver/store.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct space;
@@ -29,7 +32,11 @@ struct space_config {
 };
 
 struct space_share { /* zero-initialise */
-    uint64_t inflight, promised;
+    uint64_t inflight;
+    uint64_t aside; /* promised or allocated for it */
+    uint64_t used;  /* bytes that came */
+    bool allocated;
+    bool unwritten; /* it only counts as under way */
 };
 
 enum status space_create(struct space **out, struct store *store,
@@ -43,9 +50,9 @@ enum status space_take(struct space *space, struct space_share *share,
                        struct durable_file *file, uint64_t bytes,
                        struct error *err) MUST_CHECK;
 
-/* For n bytes that were not announced. */
-enum status space_grow(struct space *space, struct space_share *share, uint64_t n,
-                       struct error *err) MUST_CHECK;
+/* For each piece of the body, before it is written. */
+enum status space_use(struct space *space, struct space_share *share, uint64_t n,
+                      struct error *err) MUST_CHECK;
 
 void space_give_back(struct space *space, struct space_share *share);
 

@@ -121,25 +121,36 @@ static struct MHD_Response *make_response(struct reply *reply, bool encrypted)
     return response;
 }
 
-/* Behind a chunked body nothing can be trusted to be a request (gate.h). And while
- * there are many connections, none is kept that would hold its buffer without using it.
- */
+/* A peer that was kept once stays: those who come later cannot take its place. */
+static bool keep(struct connection *connection)
+{
+    atomic_uint *kept = &connection->server->kept;
+
+    if (!connection->kept && atomic_fetch_add(kept, 1) >= KEEP_ALIVE_MAX)
+        atomic_fetch_sub(kept, 1);
+    else
+        connection->kept = true;
+    return connection->kept;
+}
+
+/* Behind a chunked body nothing can be trusted to be a request (gate.h). */
 static bool is_last(const struct transaction *transaction)
 {
-    const struct server *server = transaction->server;
-
     return transaction->request.reply.close || transaction->request.chunked ||
-           service_draining(server->service) ||
-           census_count(server->census) > KEEP_ALIVE_MAX;
+           service_draining(transaction->server->service) ||
+           !keep(transaction->connection);
 }
 
 static enum MHD_Result answer(struct transaction *transaction)
 {
     struct request *request = &transaction->request;
     struct reply *reply = &request->reply;
-    struct MHD_Response *response = make_response(reply, transaction->server->tls);
+    struct MHD_Response *response;
     enum MHD_Result result = MHD_YES;
 
+    if (!pace_phase(&transaction->connection->runner, PACE_ANSWER))
+        return MHD_NO;
+    response = make_response(reply, transaction->server->tls);
     if (!response)
         return MHD_NO;
     for (size_t i = 0; i < reply->headers && result == MHD_YES; i++)
@@ -152,7 +163,6 @@ static enum MHD_Result answer(struct transaction *transaction)
                                     response);
     MHD_destroy_response(response);
     transaction->phase = PHASE_ANSWERED;
-    pace_phase(&transaction->connection->runner, PACE_ANSWER);
     service_answered(transaction->server->service, transaction->task, request);
     return result;
 }
@@ -177,6 +187,8 @@ static enum MHD_Result answer_raw(struct transaction *transaction)
     char bytes[RAW_REPLY_SIZE];
     size_t n = reply_serialize(&transaction->request.reply, bytes, sizeof(bytes));
 
+    if (!pace_phase(&transaction->connection->runner, PACE_ANSWER))
+        return MHD_NO;
     send_raw(transaction, bytes, n);
     transaction->connection->lingers = true;
     transaction->phase = PHASE_ANSWERED;
@@ -333,8 +345,10 @@ static enum MHD_Result add_trailer(void *context, enum MHD_ValueKind kind,
 static void work_done(void *context)
 {
     struct transaction *transaction = context;
+    struct server *server = transaction->server;
 
     MHD_resume_connection(transaction->mhd);
+    atomic_fetch_sub(&server->working, 1);
 }
 
 /* A daemon must not be stopped while anything is suspended, so this is counted before
@@ -343,14 +357,13 @@ static enum MHD_Result begin_work(struct transaction *transaction)
 {
     struct server *server = transaction->server;
 
-    atomic_fetch_add(&server->working, 1);
+    atomic_fetch_add(&server->working, 2);
     if (atomic_load(&server->closing)) {
-        atomic_fetch_sub(&server->working, 1);
+        atomic_fetch_sub(&server->working, 2);
         reply_problem(&transaction->request.reply, 503, "Not ready", "shutting down");
         return answer(transaction);
     }
     transaction->phase = PHASE_WORK;
-    pace_phase(&transaction->connection->runner, PACE_WORK);
     MHD_suspend_connection(transaction->mhd);
     service_work(transaction->task, &transaction->request, work_done, transaction);
     return MHD_YES;
@@ -362,6 +375,8 @@ static enum MHD_Result on_end(struct transaction *transaction)
 
     switch (transaction->phase) {
     case PHASE_BODY:
+        if (!pace_phase(&transaction->connection->runner, PACE_WORK))
+            return MHD_NO;
         if (request->chunked) {
             MHD_get_connection_values_n(transaction->mhd, MHD_FOOTER_KIND, add_trailer,
                                         request);

@@ -35,7 +35,7 @@ stores=(radosgw ceph-mon ceph-osd ceph-common swift-proxy swift-account swift-co
   swift-object memcached rclone s3cmd openssl curl)
 peers=(nginx apache2-bin lighttpd slowhttptest attr strace e2fsprogs util-linux mandoc
   prometheus systemd)
-bench=(curl nginx libnginx-mod-stream aria2 axel wget2 awscli slowhttptest)
+bench=(curl nginx libnginx-mod-stream aria2 axel wget2 awscli slowhttptest time)
 
 # The sanitizer and fuzzer runtimes of clang: Debian 12 and Ubuntu 24.04 have a package
 # without a number, others only one that is named for the compiler's version.

@@ -177,20 +177,23 @@ static enum status attempt(struct parcel *parcel, struct error *err)
     const struct delivery_config *config = &parcel->delivery->config;
     struct exchange *exchange = parcel->delivery->exchange[parcel->worker];
     char digest[DIGEST_FIELD_TEXT_SIZE], key[QUOTED_ID_SIZE];
+    char authorization[IDENTITY_AUTHORIZATION_SIZE];
+    bool authorized = config->identity &&
+                      identity_authorize(config->identity, authorization);
     const struct exchange_body body = {
         .size = parcel->info.size, .read = read_parcel, .context = parcel};
     const struct exchange_header headers[] = {
         {"Content-Type", parcel->info.type},
         {"Repr-Digest", digest_field_format(digest, &parcel->info.digest)},
         {"Idempotency-Key", key},
-        {"Authorization", config->authorization},
+        {"Authorization", authorization},
     };
     const size_t header_count = sizeof headers / sizeof headers[0];
     const struct exchange_request request = {
         .method = "POST",
         .url = config->url,
         .headers = headers,
-        .header_count = config->authorization ? header_count : header_count - 1,
+        .header_count = authorized ? header_count : header_count - 1,
         .body = &body,
         .timeout_ms = config->timeout_ms,
     };

@@ -21,6 +21,7 @@
 #include "common/queue.h"
 #include "common/retry.h"
 #include "common/status.h"
+#include "sender/identity.h"
 #include "sender/inject.h"
 #include "sender/report.h"
 #include "sender/spool.h"
@@ -36,7 +37,7 @@ struct delivery_config { /* everything pointed to must outlive the delivery */
     struct latch *abandon; /* once set, what is not delivered is left in the spool */
     struct exchange_config connection; /* its timeout and cancel are set here */
     const char *url;                   /* where blobs are posted: ".../blobs" */
-    const char *authorization;         /* that header's value; NULL: it is not sent */
+    struct identity *identity;         /* whose token is sent; NULL: none */
     uint64_t timeout_ms;               /* of one attempt */
     struct retry_policy retry;
     struct inject_config inject;

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static enum status take_token(struct identity *out, const char *text, const char *file,
+static enum status take_token(struct identity *identity, const char *text,
                               struct error *err)
 {
     size_t n = strcspn(text, "\r\n");
@@ -14,28 +14,42 @@ static enum status take_token(struct identity *out, const char *text, const char
         if (text[i] <= 0x20 || text[i] >= 0x7f)
             return error_set(err, ST_CORRUPT,
                              "token file '%s': its first line has more than a token",
-                             file);
+                             identity->token_file);
     if (n == 0 || n > IDENTITY_TOKEN_MAX)
         return error_set(err, ST_CORRUPT,
                          "token file '%s': its first line has %zu characters, not 1 to "
                          "%d",
-                         file, n, IDENTITY_TOKEN_MAX);
-    snprintf(out->authorization, sizeof out->authorization, "Bearer %.*s", (int)n,
-             text);
+                         identity->token_file, n, IDENTITY_TOKEN_MAX);
+    pthread_mutex_lock(&identity->token.lock);
+    snprintf(identity->token.authorization, IDENTITY_AUTHORIZATION_SIZE, "Bearer %.*s",
+             (int)n, text);
+    pthread_mutex_unlock(&identity->token.lock);
     return ST_OK;
 }
 
-static enum status read_token(struct identity *out, const char *file, struct error *err)
+enum status identity_reload(struct identity *identity, struct error *err)
 {
     char *text = NULL;
     size_t n = 0;
-    enum status st = credential_read(&text, &n, file, CREDENTIAL_SECRET, err);
+    enum status st;
 
+    if (!identity->token_file)
+        return ST_OK;
+    st = credential_read(&text, &n, identity->token_file, CREDENTIAL_SECRET, err);
     if (st != ST_OK)
         return error_prefix(err, "token file");
-    st = take_token(out, text, file, err);
+    st = take_token(identity, text, err);
     credential_free(&text, n);
     return st;
+}
+
+bool identity_authorize(struct identity *identity,
+                        char out[IDENTITY_AUTHORIZATION_SIZE])
+{
+    pthread_mutex_lock(&identity->token.lock);
+    snprintf(out, IDENTITY_AUTHORIZATION_SIZE, "%s", identity->token.authorization);
+    pthread_mutex_unlock(&identity->token.lock);
+    return out[0] != '\0';
 }
 
 /* libcurl reads the file itself, later: this is to refuse it by name, and now. */
@@ -57,11 +71,11 @@ static enum status check_file(char path[CREDENTIAL_PATH_SIZE], const char *file,
 enum status identity_open(struct identity *out, const struct identity_config *config,
                           struct error *err)
 {
-    enum status st = ST_OK;
+    enum status st;
 
-    *out = (struct identity){0};
-    if (config->token_file)
-        st = read_token(out, config->token_file, err);
+    *out = (struct identity){.token_file = config->token_file};
+    pthread_mutex_init(&out->token.lock, NULL);
+    st = identity_reload(out, err);
     if (st == ST_OK)
         st = check_file(out->ca_path, config->ca_file, CREDENTIAL_PUBLIC, err);
     if (st == ST_OK)
@@ -76,6 +90,7 @@ enum status identity_open(struct identity *out, const struct identity_config *co
 
 void identity_release(struct identity *identity)
 {
+    pthread_mutex_destroy(&identity->token.lock);
     sodium_memzero(identity, sizeof *identity);
 }
 

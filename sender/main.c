@@ -85,6 +85,7 @@ static void take_signals(struct stream *stream, int signal_fd,
 
         if (number == SIGHUP) {
             reopen_log();
+            stream_reload(stream);
             continue;
         }
         if (stopping->abandon_ns != NEVER)

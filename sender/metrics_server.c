@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 enum { CONNECTIONS_MAX = 32, IDLE_S = 15, HOST_SIZE = 256 };
 
@@ -138,20 +140,40 @@ static void drop_log(void *context, const char *format, va_list args)
     (void)args;
 }
 
-static enum status listen_on(struct metrics_server *server, const char *address,
-                             const struct addrinfo *info, struct error *err)
+/* Ours, since libmicrohttpd 1.0 does not say why it could not listen. */
+static int listen_at(const struct addrinfo *info)
 {
-    unsigned flags = MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG;
+    const int yes = 1;
+    int fd = socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0), sys;
 
-    if (info->ai_family == AF_INET6)
-        flags |= MHD_USE_IPv6;
+    if (fd < 0)
+        return -1;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0 &&
+        bind(fd, info->ai_addr, info->ai_addrlen) == 0 &&
+        listen(fd, CONNECTIONS_MAX) == 0)
+        return fd;
+    sys = errno;
+    close(fd);
+    errno = sys;
+    return -1;
+}
+
+static enum status serve_at(struct metrics_server *server, const char *address,
+                            const struct addrinfo *info, struct error *err)
+{
+    const unsigned flags = MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG |
+                           (info->ai_family == AF_INET6 ? MHD_USE_IPv6 : 0);
+    int fd = listen_at(info);
+
+    if (fd < 0)
+        return error_sys(err, errno, "serve metrics on %.100s", address);
     errno = 0;
     server->daemon = MHD_start_daemon(
         flags, 0, NULL, NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER, drop_log,
-        NULL, MHD_OPTION_SOCK_ADDR, info->ai_addr, MHD_OPTION_CONNECTION_LIMIT,
+        NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
         MHD_OPTION_END);
-    if (!server->daemon)
+    if (!server->daemon) /* which may have closed fd, or not: versions differ */
         return error_sys(err, errno, "serve metrics on %.100s", address);
     return ST_OK;
 }
@@ -170,7 +192,7 @@ enum status metrics_server_start(struct metrics_server **out, const char *addres
     server->context = context;
     st = resolve(address, &list, err);
     if (st == ST_OK) {
-        st = listen_on(server, address, list, err);
+        st = serve_at(server, address, list, err);
         freeaddrinfo(list);
     }
     if (st != ST_OK) {

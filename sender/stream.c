@@ -228,14 +228,13 @@ static enum status open_spool(struct stream *stream, struct error *err)
 static enum status create_delivery(struct stream *stream, struct error *err)
 {
     const struct stream_config *config = stream->config;
-    const char *authorization = stream->identity.authorization;
     struct delivery_config delivery_config = {
         .queue = stream->queue,
         .spool = stream->spool,
         .report = stream->report,
         .abandon = &stream->abandoned,
         .connection = stream->connection,
-        .authorization = authorization[0] != '\0' ? authorization : NULL,
+        .identity = &stream->identity,
         .url = config->blobs_url,
         .timeout_ms = config->timeout_ms,
         .retry = stream->retry,
@@ -343,6 +342,19 @@ out:
 int stream_finished_fd(const struct stream *stream)
 {
     return stream->finished_fd;
+}
+
+void stream_reload(struct stream *stream)
+{
+    struct error err;
+
+    if (!stream->config->identity.token_file)
+        return;
+    if (identity_reload(&stream->identity, &err) != ST_OK)
+        log_event(LOG_ERROR, "reload", LOG_FIELDS(log_text("reason", err.text)),
+                  "The old token stays: %s", err.text);
+    else
+        log_event(LOG_INFO, "reloaded", NULL, "Token reloaded");
 }
 
 /* The producer closes the queue, once the blob it is at is in it. */

@@ -31,6 +31,10 @@ enum status stream_start(struct stream **out, const struct stream_config *config
 /* An eventfd, readable once every worker is done. The stream's to close. */
 int stream_finished_fd(const struct stream *stream);
 
+/* Reads the token file again, for attempts to come, and logs how that went; a broken
+ * one changes nothing. */
+void stream_reload(struct stream *stream);
+
 /* Makes no more blobs; what is queued is still delivered. */
 void stream_close(struct stream *stream);
 

@@ -14,6 +14,7 @@ struct search { /* one profile, in one of the two files */
     struct aws_settings *into;
     const char *profile;
     bool is_config; /* where sections are called "profile NAME" */
+    bool has_keys;  /* from the other file */
     bool found;
     const char *too_long; /* key, NULL: none */
 };
@@ -39,11 +40,11 @@ static bool is_section(const struct search *search, const char *section)
 {
     static const char prefix[] = "profile ";
 
-    if (search->is_config && strcmp(search->profile, "default") != 0) {
-        if (strncmp(section, prefix, sizeof prefix - 1) != 0)
-            return false;
+    if (search->is_config && strncmp(section, prefix, sizeof prefix - 1) == 0) {
         section += sizeof prefix - 1;
         section += strspn(section, " \t");
+    } else if (search->is_config && strcmp(search->profile, "default") != 0) {
+        return false;
     }
     return strcmp(section, search->profile) == 0;
 }
@@ -57,19 +58,24 @@ static void take_setting(void *context, const char *section, const char *key,
         const char *key;
         char *out;
         size_t size;
+        bool taken;
     } rows[] = {
-        {"aws_access_key_id", into->access_key, sizeof into->access_key},
-        {"aws_secret_access_key", into->secret_key, sizeof into->secret_key},
-        {"aws_session_token", into->session_token, sizeof into->session_token},
-        {"region", into->region, sizeof into->region},
-        {"endpoint_url", into->endpoint_url, sizeof into->endpoint_url},
+        {"aws_access_key_id", into->access_key, sizeof into->access_key,
+         search->has_keys},
+        {"aws_secret_access_key", into->secret_key, sizeof into->secret_key,
+         search->has_keys},
+        {"aws_session_token", into->session_token, sizeof into->session_token,
+         search->has_keys},
+        {"region", into->region, sizeof into->region, false},
+        {"endpoint_url", into->endpoint_url, sizeof into->endpoint_url, false},
     };
 
     if (!is_section(search, section))
         return;
     search->found = true;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        if (strcmp(rows[i].key, key) == 0 && !fill(rows[i].out, rows[i].size, value))
+        if (strcmp(rows[i].key, key) == 0 && !rows[i].taken &&
+            !fill(rows[i].out, rows[i].size, value))
             search->too_long = rows[i].key;
     }
 }
@@ -105,6 +111,7 @@ static enum status read_profile(struct aws_settings *settings, const char *profi
 
     st = search_file(&search, "AWS_SHARED_CREDENTIALS_FILE", "credentials", err);
     search.is_config = true;
+    search.has_keys = *own.access_key || *own.secret_key || *own.session_token;
     if (st == ST_OK)
         st = search_file(&search, "AWS_CONFIG_FILE", "config", err);
     if (st == ST_OK && must_exist && !search.found)

@@ -4,7 +4,6 @@
 #include "common/clock.h"
 #include "common/object/providers.h"
 #include "common/object/text.h"
-#include "common/units.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -19,7 +18,7 @@ static const struct object_limits azure_limits = {
     .part_min_bytes = 1,
     .part_max_bytes = UINT64_C(4000) << 20,
     .parts = 50000,
-    .verifies_digest = false,
+    .wants_md5 = true,
 };
 
 static const char api_version[] = "2021-12-02";
@@ -131,6 +130,7 @@ struct signed_headers {
     struct exchange_header list[SHAREDKEY_HEADERS_MAX];
     size_t count;
     char date[DATE_SIZE];
+    char md5[MD5_BASE64_SIZE];
     char authorization[SHAREDKEY_AUTHORIZATION_SIZE];
 };
 
@@ -195,7 +195,8 @@ static enum status sign(struct azure_session *session, const struct azure_call *
     return st;
 }
 
-/* No request of this run will fare better. */
+/* No request of this run will fare better. That says nothing against blocks that wait,
+ * which a later run may commit. */
 static bool is_hopeless(const char *code)
 {
     static const char *const codes[] = {
@@ -210,18 +211,32 @@ static bool is_hopeless(const char *code)
     return false;
 }
 
+/* The bytes that came are not those of the MD5; Azurite has another word for it. */
+static bool is_damage(const struct azure_call *call, const struct object_answer *answer)
+{
+    return call->md5 && answer->http_status == 400 &&
+           (strcmp(answer->code, "Md5Mismatch") == 0 ||
+            strcmp(answer->code, "InvalidOperation") == 0);
+}
+
 static enum status explain(struct azure_session *session, const struct azure_call *call,
-                           int http_status, struct error *err)
+                           struct error *err)
 {
     struct object_answer *answer = &session->base.answer;
+    int http_status = answer->http_status;
+    enum status verdict = exchange_verdict(http_status);
 
     if (!exchange_response_header(session->exchange, "x-ms-error-code", answer->code,
                                   sizeof answer->code))
         answer->code[0] = '\0';
     answer->throttled = http_status == 503 || http_status == 429;
-    answer->hopeless = is_hopeless(answer->code);
-    return error_set(err, exchange_verdict(http_status), "%s answered %d%s%s",
-                     call->method, http_status, *answer->code ? " " : "", answer->code);
+    answer->hopeless = !call->as_stranger && is_hopeless(answer->code);
+    if (answer->hopeless)
+        verdict = ST_AGAIN;
+    else if (is_damage(call, answer))
+        verdict = ST_CORRUPT;
+    return error_set(err, verdict, "%s answered %d%s%s", call->method, http_status,
+                     *answer->code ? " " : "", answer->code);
 }
 
 enum status azure_call(struct azure_session *session, const struct azure_call *call,
@@ -250,6 +265,8 @@ enum status azure_call(struct azure_session *session, const struct azure_call *c
         add_header(&headers, call->headers[i].name, call->headers[i].value);
     add_header(&headers, "x-ms-date", headers.date);
     add_header(&headers, "x-ms-version", api_version);
+    if (call->md5)
+        add_header(&headers, "Content-MD5", md5_to_base64(headers.md5, call->md5));
     st = build_url(session, call, err);
     if (st == ST_OK)
         st = sign(session, call, &headers, err);
@@ -264,124 +281,39 @@ enum status azure_call(struct azure_session *session, const struct azure_call *c
     answer->retry_after_ms = response->retry_after_ms;
     if (exchange_verdict(response->status) == ST_OK)
         return ST_OK;
-    return explain(session, call, response->status, err);
-}
-
-/* ---- the container ---- */
-
-static const struct sharedkey_param container_params[] = {{"restype", "container"}};
-
-static enum status is_open_to_strangers(struct azure_session *session, bool *open,
-                                        struct error *err)
-{
-    static const struct sharedkey_param params[] = {
-        {"comp", "list"}, {"maxresults", "1"}, {"restype", "container"}};
-    const struct azure_call call = {
-        .method = "GET", .params = params, .param_count = 3, .as_stranger = true};
-    struct exchange_response response;
-    enum status st = azure_call(session, &call, &response, err);
-
-    if (st != ST_OK && st != ST_REFUSED)
-        return st;
-    *open = st == ST_OK;
-    return ST_OK;
-}
-
-static enum status azure_prepare(struct object_session *base, bool create,
-                                 bool allow_public, struct error *err)
-{
-    struct azure_session *session = (struct azure_session *)base;
-    const struct azure_call look = {
-        .method = "HEAD", .params = container_params, .param_count = 1};
-    const struct azure_call make = {
-        .method = "PUT", .params = container_params, .param_count = 1};
-    struct exchange_response response;
-    char access[32];
-    bool open = false;
-    enum status st = azure_call(session, &look, &response, err);
-
-    if (st == ST_OK)
-        open = exchange_response_header(session->exchange, "x-ms-blob-public-access",
-                                        access, sizeof access);
-    if (st != ST_OK && base->answer.http_status == 404) {
-        if (!create)
-            return ST_END;
-        st = azure_call(session, &make, &response, err);
-    } else if (st == ST_REFUSED && store_of(base)->settings.key_length == 0 &&
-               strncmp(base->answer.code, "Authorization", 13) == 0) {
-        st = ST_OK; /* a token good for blobs only: the first upload will tell */
-    }
-    if (st == ST_OK && !allow_public && !open)
-        st = is_open_to_strangers(session, &open, err);
-    if (st == ST_OK && !allow_public && open)
-        return error_set(err, ST_REFUSED, "it is open to the public");
-    return st;
+    return explain(session, call, err);
 }
 
 /* ---- blobs ---- */
 
-static void add_metadata(struct azure_metadata *out, const char *name,
-                         const char *value)
-{
-    assert(out->count < AZURE_META_HEADERS);
-    out->headers[out->count++] = (struct exchange_header){name, value};
-}
-
-void azure_metadata_write(struct azure_metadata *out,
-                          const struct object_description *description)
-{
-    out->count = 0;
-    if (description->has_modified)
-        add_metadata(out, "x-ms-meta-mtime",
-                     metadata_format_date(out->modified, description->modified));
-    if (description->has_mode)
-        add_metadata(out, "x-ms-meta-mode",
-                     metadata_format_mode(out->mode, description->mode));
-    if (description->has_owner) {
-        snprintf(out->uid, sizeof out->uid, "%u", (unsigned)description->uid);
-        snprintf(out->gid, sizeof out->gid, "%u", (unsigned)description->gid);
-        add_metadata(out, "x-ms-meta-uid", out->uid);
-        add_metadata(out, "x-ms-meta-gid", out->gid);
-    }
-    if (description->has_digest)
-        add_metadata(out, "x-ms-meta-sha256",
-                     sha256_to_hex(out->digest, &description->digest));
-}
+const struct metadata_dialect azure_dialect = {
+    .modified = "x-ms-meta-mtime",
+    .mode = "x-ms-meta-mode",
+    .uid = "x-ms-meta-uid",
+    .gid = "x-ms-meta-gid",
+    .digest = "x-ms-meta-sha256",
+    .format_time = metadata_format_date,
+    .parse_time = metadata_parse_date,
+};
 
 static enum status azure_put(struct object_session *base, const char *key,
                              const struct object_description *description,
                              const struct object_body *body, struct error *err)
 {
-    struct azure_session *session = (struct azure_session *)base;
-    struct azure_metadata metadata;
-    struct exchange_header headers[AZURE_META_HEADERS + 2];
+    struct metadata_headers headers;
     struct exchange_response response;
-    struct azure_call call = {
-        .method = "PUT", .key = key, .headers = headers, .body = &body->source};
+    struct azure_call call = {.method = "PUT",
+                              .key = key,
+                              .headers = headers.list,
+                              .body = &body->source,
+                              .md5 = body->sum.md5};
 
-    azure_metadata_write(&metadata, description);
-    memcpy(headers, metadata.headers, metadata.count * sizeof headers[0]);
-    call.header_count = metadata.count;
-    headers[call.header_count++] = (struct exchange_header){"x-ms-blob-type",
-                                                            "BlockBlob"};
-    headers[call.header_count++] = (struct exchange_header){"x-ms-blob-content-type",
-                                                            "application/octet-stream"};
-    return azure_call(session, &call, &response, err);
-}
-
-static void read_description(struct exchange *exchange, struct object_description *out)
-{
-    char text[128];
-
-    if (exchange_response_header(exchange, "Content-Length", text, sizeof text) &&
-        !units_parse_count(text, &out->size))
-        out->size = 0;
-    if (exchange_response_header(exchange, "x-ms-meta-mtime", text, sizeof text))
-        out->has_modified = metadata_parse_date(text, &out->modified);
-    if (exchange_response_header(exchange, "x-ms-meta-mode", text, sizeof text))
-        out->has_mode = metadata_parse_mode(text, &out->mode);
-    if (exchange_response_header(exchange, "x-ms-meta-sha256", text, sizeof text))
-        out->has_digest = sha256_from_hex(text, strlen(text), &out->digest);
+    metadata_headers_write(&headers, &azure_dialect, description);
+    metadata_headers_add(&headers, "x-ms-blob-type", "BlockBlob");
+    metadata_headers_add(&headers, "x-ms-blob-content-type",
+                         "application/octet-stream");
+    call.header_count = headers.count;
+    return azure_call((struct azure_session *)base, &call, &response, err);
 }
 
 static enum status azure_look(struct object_session *base, const char *key,
@@ -389,17 +321,14 @@ static enum status azure_look(struct object_session *base, const char *key,
 {
     struct azure_session *session = (struct azure_session *)base;
     const struct azure_call call = {.method = "HEAD", .key = key};
-    struct object_description description = {.size = 0};
     struct exchange_response response;
     enum status st = azure_call(session, &call, &response, err);
 
     if (st != ST_OK && base->answer.http_status == 404)
         return ST_END;
-    if (st != ST_OK)
-        return st;
-    read_description(session->exchange, &description);
-    *out = description;
-    return ST_OK;
+    if (st == ST_OK)
+        metadata_headers_read(out, &azure_dialect, session->exchange);
+    return st;
 }
 
 /* Azure has no unfinished uploads to list or abort: it forgets uncommitted blocks by

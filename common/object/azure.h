@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* azure -- what the files of the Azure Blob provider share; for azure*.c alone. */
+/*
+ * azure -- what the files of the Azure Blob provider share; for azure*.c alone.
+ *
+ * A signature covers the headers, not the body: so every body goes with its MD5, and
+ * the store refuses one that is not the one that was hashed.
+ */
 #ifndef COMMON_OBJECT_AZURE_H
 #define COMMON_OBJECT_AZURE_H
 
 #include "common/object/azure_settings.h"
 #include "common/object/endpoint.h"
-#include "common/object/metadata.h"
+#include "common/object/metadata_headers.h"
 #include "common/object/object_store.h"
 #include "common/object/sharedkey.h"
 
-enum { AZURE_PATH_SIZE = 4096, AZURE_META_HEADERS = 5 };
+enum { AZURE_PATH_SIZE = 4096 };
 
 struct azure_store {
     struct object_store base;
@@ -34,6 +39,7 @@ struct azure_call {
     const struct exchange_header *headers;
     size_t header_count;
     const struct exchange_body *body; /* NULL: none */
+    const uint8_t *md5;               /* of body */
     const struct exchange_sink *sink; /* NULL: the answer is small */
     bool as_stranger;
 };
@@ -43,16 +49,10 @@ enum status azure_call(struct azure_session *session, const struct azure_call *c
                        struct exchange_response *response,
                        struct error *err) MUST_CHECK;
 
-/* What the headers of a description say, in buffers of its own. */
-struct azure_metadata {
-    struct exchange_header headers[AZURE_META_HEADERS];
-    size_t count;
-    char modified[METADATA_TIME_SIZE], mode[METADATA_MODE_SIZE], uid[16], gid[16];
-    char digest[SHA256_HEX_SIZE];
-};
-void azure_metadata_write(struct azure_metadata *out,
-                          const struct object_description *description);
+extern const struct metadata_dialect azure_dialect;
 
+enum status azure_prepare(struct object_session *session, bool create,
+                          bool allow_public, struct error *err);
 enum status azure_begin(struct object_session *session, const char *key,
                         const struct object_description *description,
                         uint64_t part_bytes, char upload[OBJECT_UPLOAD_SIZE],

@@ -80,7 +80,8 @@ enum status azure_put_part(struct object_session *base, const char *key,
                                     .key = key,
                                     .params = params,
                                     .param_count = 2,
-                                    .body = &body->source};
+                                    .body = &body->source,
+                                    .md5 = body->sum.md5};
     struct exchange_response response;
     enum status st = azure_call((struct azure_session *)base, &call, &response, err);
 
@@ -189,6 +190,20 @@ static enum status list_blocks(char **document, size_t *size, const char *upload
     return ST_OK;
 }
 
+static enum status sum_up(const char *text, size_t size, uint8_t out[MD5_BYTES],
+                          struct error *err)
+{
+    struct md5 *md5 = NULL;
+    enum status st = md5_create(&md5, err);
+
+    if (st != ST_OK)
+        return st;
+    md5_update(md5, text, size);
+    md5_finish(md5, out);
+    md5_destroy(&md5);
+    return ST_OK;
+}
+
 enum status azure_finish(struct object_session *base, const char *key,
                          const char *upload,
                          const struct object_description *description,
@@ -196,29 +211,36 @@ enum status azure_finish(struct object_session *base, const char *key,
                          struct error *err)
 {
     static const struct sharedkey_param params[] = {{"comp", "blocklist"}};
-    struct azure_metadata metadata;
-    struct exchange_header headers[AZURE_META_HEADERS + 1];
+    struct metadata_headers headers;
     struct exchange_body body = {.read = read_text};
+    struct exchange_response response;
+    uint8_t md5[MD5_BYTES];
+    char *document = NULL;
+    size_t size = 0;
     struct azure_call call = {.method = "PUT",
                               .key = key,
                               .params = params,
                               .param_count = 1,
-                              .headers = headers,
-                              .body = &body};
-    struct exchange_response response;
-    char *document = NULL;
-    size_t size = 0;
+                              .headers = headers.list,
+                              .body = &body,
+                              .md5 = md5};
     enum status st = list_blocks(&document, &size, upload, parts, count, err);
 
-    azure_metadata_write(&metadata, description);
-    memcpy(headers, metadata.headers, metadata.count * sizeof headers[0]);
-    call.header_count = metadata.count;
-    headers[call.header_count++] = (struct exchange_header){"x-ms-blob-content-type",
-                                                            "application/octet-stream"};
+    metadata_headers_write(&headers, &azure_dialect, description);
+    metadata_headers_add(&headers, "x-ms-blob-content-type",
+                         "application/octet-stream");
+    call.header_count = headers.count;
     body.size = size;
     body.context = document;
     if (st == ST_OK)
+        st = sum_up(document, size, md5, err);
+    if (st == ST_OK)
         st = azure_call((struct azure_session *)base, &call, &response, err);
     free(document);
+    if (st == ST_CORRUPT)
+        return ST_AGAIN; /* the list cannot have changed but on its way */
+    /* Blocks that are part of a blob wait no longer. */
+    if (st == ST_REFUSED && strcmp(base->answer.code, "InvalidBlockList") == 0)
+        return ST_END;
     return st;
 }

@@ -11,6 +11,8 @@ struct parts { /* of a connection string; not NUL-terminated */
     const char *account, *key, *sas, *endpoint, *suffix, *protocol;
 };
 
+static const char connection_string[] = "AZURE_STORAGE_CONNECTION_STRING";
+
 static const char *environment(const char *name)
 {
     const char *value = getenv(name);
@@ -85,7 +87,7 @@ static enum status fill_all(struct azure_settings *settings, const struct parts 
     if (st == ST_OK && !*settings->endpoint_url)
         st = fill(settings->endpoint_url, sizeof settings->endpoint_url,
                   parts->endpoint, "the endpoint", err);
-    if (st != ST_OK || *settings->endpoint_url)
+    if (st != ST_OK || *settings->endpoint_url || !*settings->account)
         return st;
     snprintf(settings->endpoint_url, sizeof settings->endpoint_url, "%.8s://%s.blob.%s",
              parts->protocol ? parts->protocol : "https", settings->account,
@@ -95,7 +97,7 @@ static enum status fill_all(struct azure_settings *settings, const struct parts 
 
 static enum status load(struct azure_settings *settings, struct error *err)
 {
-    const char *string = environment("AZURE_STORAGE_CONNECTION_STRING");
+    const char *string = environment(connection_string);
     char *copy = string ? strdup(string) : NULL;
     struct parts parts = {
         .account = environment("AZURE_STORAGE_ACCOUNT"),
@@ -115,6 +117,24 @@ static enum status load(struct azure_settings *settings, struct error *err)
     return st;
 }
 
+/* A key signs for an account; a token says all but where. */
+static enum status check(const struct azure_settings *settings, struct error *err)
+{
+    bool has_key = settings->key_length > 0;
+
+    if (!has_key && !*settings->sas)
+        return error_set(err, ST_INVALID,
+                         "no credentials: set AZURE_STORAGE_ACCOUNT and "
+                         "AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN, or %s",
+                         connection_string);
+    if (*settings->account || (!has_key && *settings->endpoint_url))
+        return ST_OK;
+    if (environment(connection_string))
+        return error_set(err, ST_INVALID, "%s has no %s", connection_string,
+                         has_key ? "AccountName" : "AccountName or BlobEndpoint");
+    return error_set(err, ST_INVALID, "AZURE_STORAGE_ACCOUNT is not set");
+}
+
 enum status azure_settings_load(struct azure_settings *out, const char *endpoint_url,
                                 struct error *err)
 {
@@ -124,13 +144,8 @@ enum status azure_settings_load(struct azure_settings *out, const char *endpoint
 
     if (st == ST_OK)
         st = load(&settings, err);
-    if (st == ST_OK && settings.key_length == 0 && !*settings.sas)
-        st = error_set(err, ST_INVALID,
-                       "no credentials: set AZURE_STORAGE_ACCOUNT and "
-                       "AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN, or "
-                       "AZURE_STORAGE_CONNECTION_STRING");
-    if (st == ST_OK && settings.key_length > 0 && !*settings.account)
-        st = error_set(err, ST_INVALID, "AZURE_STORAGE_ACCOUNT is not set");
+    if (st == ST_OK)
+        st = check(&settings, err);
     if (st == ST_OK)
         *out = settings;
     azure_settings_release(&settings);

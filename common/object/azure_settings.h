@@ -4,7 +4,8 @@
  *
  * AZURE_STORAGE_CONNECTION_STRING when it is set; else AZURE_STORAGE_ACCOUNT with
  * AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN. The endpoint is what the caller says,
- * then the connection string, then the account's at blob.core.windows.net.
+ * then the connection string, then the account's at blob.core.windows.net. A token with
+ * an endpoint needs no account.
  *
  * Errors:  ST_INVALID naming what is missing or malformed; never shows a secret.
  * Owner:   azure_settings_release wipes the secrets.

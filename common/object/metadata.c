@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/object/metadata.h"
 
+#include "common/units.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -16,11 +18,12 @@ const char *metadata_format_time(char out[METADATA_TIME_SIZE], struct timespec t
     long nanoseconds = time.tv_nsec;
     bool negative = seconds < 0;
 
-    if (negative) { /* -2 s and 0.5e9 ns are -1.5 s */
-        seconds = -seconds - (nanoseconds > 0);
-        nanoseconds = nanoseconds > 0 ? NANOSECONDS - nanoseconds : 0;
+    if (negative && nanoseconds > 0) { /* -2 s and 0.5e9 ns are -1.5 s */
+        seconds++;
+        nanoseconds = NANOSECONDS - nanoseconds;
     }
-    snprintf(out, METADATA_TIME_SIZE, "%s%lld.%09ld", negative ? "-" : "", seconds,
+    snprintf(out, METADATA_TIME_SIZE, "%s%llu.%09ld", negative ? "-" : "",
+             negative ? -(unsigned long long)seconds : (unsigned long long)seconds,
              nanoseconds);
     return out;
 }
@@ -73,7 +76,8 @@ const char *metadata_format_date(char out[METADATA_TIME_SIZE], struct timespec t
     struct tm utc;
     size_t n;
 
-    gmtime_r(&time.tv_sec, &utc);
+    if (!gmtime_r(&time.tv_sec, &utc))
+        return metadata_format_time(out, time);
     n = strftime(out, METADATA_TIME_SIZE, "%Y-%m-%dT%H:%M:%S", &utc);
     snprintf(out + n, METADATA_TIME_SIZE - n, ".%09ldZ", time.tv_nsec);
     return out;
@@ -114,5 +118,15 @@ bool metadata_parse_mode(const char *text, uint32_t *out)
     if (!parse_digits(&p, 10, 6, &decimal) || *p || decimal > MODE_MAX)
         return false;
     *out = (uint32_t)decimal;
+    return true;
+}
+
+bool metadata_parse_id(const char *text, uint32_t *out)
+{
+    uint64_t id;
+
+    if (!units_parse_count(text, &id) || id > UINT32_MAX)
+        return false;
+    *out = (uint32_t)id;
     return true;
 }

@@ -7,7 +7,7 @@
  * mode   octal with a leading zero, type included: the one spelling both understand.
  *
  * Azure wants RFC 3339 for the time instead, with a fraction: there that is rclone's
- * spelling.
+ * spelling. A time that no calendar year of an int can hold is spelled as seconds.
  *
  * Threads: pure functions.
  */
@@ -33,5 +33,7 @@ bool metadata_parse_date(const char *text, struct timespec *out) MUST_CHECK; /* 
 
 /* Also octal without the zero (rclone), and decimal above 07777 (s3fs). */
 bool metadata_parse_mode(const char *text, uint32_t *out) MUST_CHECK;
+
+bool metadata_parse_id(const char *text, uint32_t *out) MUST_CHECK; /* of an owner */
 
 #endif

@@ -116,6 +116,17 @@ enum status object_look(struct object_session *session, const char *key,
     return session->store->ops->look(session, key, out, err);
 }
 
+enum status object_is_public(struct object_session *session, const char *key,
+                             bool *is_public, struct error *err)
+{
+    const struct object_store_ops *ops = session->store->ops;
+
+    if (ops->is_public)
+        return ops->is_public(session, key, is_public, err);
+    *is_public = false;
+    return ST_OK;
+}
+
 enum status object_begin(struct object_session *session, const char *key,
                          const struct object_description *description,
                          uint64_t part_bytes, char upload[OBJECT_UPLOAD_SIZE],

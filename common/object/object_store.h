@@ -9,7 +9,7 @@
  * Shape:   a provider is one file and one row in object_store.c.
  * Units:   sizes in bytes; keys are bytes, at most limits.key_bytes, UTF-8.
  * Errors:  ST_OK; ST_END not there; ST_AGAIN worth another attempt; ST_REFUSED not;
- *          ST_CORRUPT the bytes sent are not those of the digest; ST_INVALID; ST_CLOSED
+ *          ST_CORRUPT the bytes sent are not those of the sum; ST_INVALID; ST_CLOSED
  *          cancelled; or what the body's read returned.
  *          Visitors of lists must not use the session that lists.
  * Threads: prepare before any other session exists; then one session per thread. All
@@ -19,6 +19,7 @@
 #define COMMON_OBJECT_OBJECT_STORE_H
 
 #include "common/exchange.h"
+#include "common/md5.h"
 #include "common/sha256.h"
 #include "common/status.h"
 
@@ -51,16 +52,25 @@ struct object_description {
     struct sha256_digest digest; /* of all of the object */
 };
 
+/* What a store checks a body by: it takes no other bytes under that sum. */
+union object_sum {
+    struct sha256_digest digest;
+    uint8_t md5[MD5_BYTES]; /* where limits.wants_md5 */
+};
+
 struct object_body {
     struct exchange_body source;
-    struct sha256_digest digest; /* of these bytes */
+    union object_sum sum;
 };
 
 struct object_answer {
     int http_status; /* 0: none came */
     uint64_t retry_after_ms;
-    bool throttled;              /* the store asks for less */
-    bool hopeless;               /* the next request will fare no better: keys, quota */
+    bool throttled;   /* the store asks for less */
+    bool hopeless;    /* no request of this run will fare better: keys, quota;
+                         ST_AGAIN, because one of a later run may */
+    int64_t clock_ms; /* not 0: our clock was so far behind theirs, which is
+                         followed from now on */
     char code[OBJECT_CODE_SIZE]; /* the store's own word for what went wrong; "" */
 };
 
@@ -69,11 +79,20 @@ struct object_limits {
     uint64_t single_bytes; /* one put */
     uint64_t part_min_bytes, part_max_bytes;
     unsigned parts;
-    bool verifies_digest; /* the store itself refuses a body that is not the digest's */
+    bool wants_md5; /* to check bodies by, and not their SHA-256 */
+};
+
+/* Where a bucket's name goes: into the host's or into the path. AUTO: into the host's
+ * at Amazon only. */
+enum object_addressing {
+    OBJECT_ADDRESSING_AUTO,
+    OBJECT_ADDRESSING_PATH,
+    OBJECT_ADDRESSING_VIRTUAL,
 };
 
 struct object_options { /* strings must outlive the store; NULL: not given */
     const char *endpoint_url, *region, *profile;
+    enum object_addressing addressing;
     const char *ca_file;
     uint64_t stall_ms; /* a request that moves next to nothing for so long: ST_AGAIN */
     const struct latch *cancel;
@@ -125,6 +144,9 @@ struct object_store_ops {
                        const struct object_body *body, struct error *err);
     enum status (*look)(struct object_session *session, const char *key,
                         struct object_description *out, struct error *err);
+    /* NULL: prepare can tell. */
+    enum status (*is_public)(struct object_session *session, const char *key,
+                             bool *is_public, struct error *err);
     enum status (*begin)(struct object_session *session, const char *key,
                          const struct object_description *description,
                          uint64_t part_bytes, char upload[OBJECT_UPLOAD_SIZE],
@@ -167,7 +189,8 @@ void object_session_close(struct object_session **session);
 
 /* Makes sure that the bucket is there and ours to write to. A missing one is created,
  * private, when `create`; else that is ST_END. One that answers a stranger is
- * ST_REFUSED unless `allow_public`; so is one that knows but does not tell. */
+ * ST_REFUSED unless `allow_public`; so is one that knows but does not tell. Keys that
+ * may write and ask nothing are enough then. */
 enum status object_prepare(struct object_session *session, bool create,
                            bool allow_public, struct error *err) MUST_CHECK;
 
@@ -180,10 +203,15 @@ enum status object_put(struct object_session *session, const char *key,
 enum status object_look(struct object_session *session, const char *key,
                         struct object_description *out, struct error *err) MUST_CHECK;
 
+/* Whether a stranger may read an object that is there: prepare cannot always tell. */
+enum status object_is_public(struct object_session *session, const char *key,
+                             bool *is_public, struct error *err) MUST_CHECK;
+
 /* A multipart upload: begin, parts in any order and from any session, finish with all
  * of them in order of number. Nothing shows before finish. The description given to
  * begin and finish must be the same; all parts but the last have part_bytes. parts
- * lists what has arrived; ST_END when the store knows no such upload. */
+ * lists what has arrived. parts and finish: ST_END when the store knows no such upload;
+ * it may be finished then, by a request whose answer was lost. */
 enum status object_begin(struct object_session *session, const char *key,
                          const struct object_description *description,
                          uint64_t part_bytes, char upload[OBJECT_UPLOAD_SIZE],

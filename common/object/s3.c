@@ -2,7 +2,6 @@
 #include "common/object/s3.h"
 
 #include "common/clock.h"
-#include "common/object/metadata.h"
 #include "common/object/providers.h"
 #include "common/object/text.h"
 #include "common/units.h"
@@ -22,7 +21,6 @@ static const struct object_limits s3_limits = {
     .part_min_bytes = UINT64_C(5) << 20,
     .part_max_bytes = UINT64_C(5) << 30,
     .parts = 10000,
-    .verifies_digest = true,
 };
 
 enum { CONNECT_TIMEOUT_MS = 10000, STALL_BYTES_PER_S = 16 };
@@ -30,75 +28,6 @@ enum { CONNECT_TIMEOUT_MS = 10000, STALL_BYTES_PER_S = 16 };
 struct s3_store *s3_store_of(struct object_session *session)
 {
     return (struct s3_store *)session->store;
-}
-
-/* ---- where ---- */
-
-/* A bucket whose name can stand in a host name under one wildcard certificate. */
-static bool is_host_label(const char *bucket)
-{
-    size_t n = strlen(bucket);
-
-    return n >= 3 && n <= 63 && bucket[0] != '-' && bucket[n - 1] != '-' &&
-           strspn(bucket, "abcdefghijklmnopqrstuvwxyz0123456789-") == n;
-}
-
-static enum status aim_at_amazon(struct s3_store *store, struct error *err)
-{
-    const char *region = store->settings.region;
-    const char *suffix = strncmp(region, "cn-", 3) == 0 ? ".cn" : "";
-    bool in_host = is_host_label(store->bucket);
-    char url[AWS_URL_SIZE];
-
-    snprintf(url, sizeof url, "https://%s%ss3.%s.amazonaws.com%s",
-             in_host ? store->bucket : "", in_host ? "." : "", region, suffix);
-    store->base_path[0] = '\0';
-    if (!in_host)
-        snprintf(store->base_path, sizeof store->base_path, "/%s", store->bucket);
-    return endpoint_parse(&store->endpoint, url, err);
-}
-
-static enum status aim_at_endpoint(struct s3_store *store, struct error *err)
-{
-    struct text path;
-    enum status st;
-
-    st = endpoint_parse(&store->endpoint, store->settings.endpoint_url, err);
-    if (st != ST_OK)
-        return st;
-    text_init(&path, store->base_path, sizeof store->base_path);
-    text_add(&path, store->endpoint.path);
-    text_add(&path, "/");
-    text_percent(&path, store->bucket, TEXT_WORD);
-    assert(!path.overflow);
-    return ST_OK;
-}
-
-static enum status aim(struct s3_store *store, struct error *err)
-{
-    enum status st = *store->settings.endpoint_url ? aim_at_endpoint(store, err)
-                                                   : aim_at_amazon(store, err);
-
-    if (st == ST_OK)
-        snprintf(store->base.place, sizeof store->base.place, "%s://%s%s",
-                 endpoint_scheme(&store->endpoint), store->endpoint.host,
-                 store->base_path);
-    return st;
-}
-
-enum status s3_aim(struct s3_session *session, struct error *err)
-{
-    struct s3_store *store = s3_store_of(&session->base);
-    const struct sigv4_scope scope = {.access_key = store->settings.access_key,
-                                      .secret_key = store->settings.secret_key,
-                                      .region = store->settings.region,
-                                      .service = "s3"};
-    enum status st = aim(store, err);
-
-    if (st != ST_OK)
-        return st;
-    sigv4_destroy(&session->signer);
-    return sigv4_create(&session->signer, &scope, err);
 }
 
 /* ---- store and session ---- */
@@ -128,7 +57,7 @@ static enum status s3_open(struct object_store **out,
     strcpy(store->bucket, where->bucket);
     st = aws_settings_load(&store->settings, &wishes, err);
     if (st == ST_OK)
-        st = aim(store, err);
+        st = s3_aim(store, err);
     if (st != ST_OK) {
         s3_destroy(&store->base);
         return st;
@@ -146,6 +75,18 @@ static void s3_session_close(struct object_session *base)
     free(session);
 }
 
+enum status s3_renew_signer(struct s3_session *session, struct error *err)
+{
+    const struct aws_settings *settings = &s3_store_of(&session->base)->settings;
+    const struct sigv4_scope scope = {.access_key = settings->access_key,
+                                      .secret_key = settings->secret_key,
+                                      .region = settings->region,
+                                      .service = "s3"};
+
+    sigv4_destroy(&session->signer);
+    return sigv4_create(&session->signer, &scope, err);
+}
+
 static enum status s3_session_open(struct object_store *base,
                                    struct object_session **out, struct error *err)
 {
@@ -154,10 +95,6 @@ static enum status s3_session_open(struct object_store *base,
                                            .ca_file = store->options.ca_file,
                                            .cancel = store->options.cancel};
     struct s3_session *session = calloc(1, sizeof *session);
-    const struct sigv4_scope scope = {.access_key = store->settings.access_key,
-                                      .secret_key = store->settings.secret_key,
-                                      .region = store->settings.region,
-                                      .service = "s3"};
     enum status st;
 
     if (!session)
@@ -165,7 +102,7 @@ static enum status s3_session_open(struct object_store *base,
     session->base.store = base;
     st = exchange_create(&session->exchange, &config, err);
     if (st == ST_OK)
-        st = sigv4_create(&session->signer, &scope, err);
+        st = s3_renew_signer(session, err);
     if (st != ST_OK) {
         s3_session_close(&session->base);
         return st;
@@ -250,6 +187,20 @@ static enum status sign(struct s3_session *session, const struct s3_call *call,
     return st;
 }
 
+/* Amazon's own header counts milliseconds. */
+static uint64_t retry_after_ms(struct exchange *exchange,
+                               const struct exchange_response *response)
+{
+    char text[32];
+    uint64_t ms;
+
+    if (response->retry_after_ms == 0 &&
+        exchange_response_header(exchange, "x-amz-retry-after", text, sizeof text) &&
+        units_parse_count(text, &ms))
+        return ms;
+    return response->retry_after_ms;
+}
+
 enum status s3_call(struct s3_session *session, const struct s3_call *call,
                     struct exchange_response *response, struct error *err)
 {
@@ -267,6 +218,7 @@ enum status s3_call(struct s3_session *session, const struct s3_call *call,
     enum status st;
 
     *answer = (struct object_answer){.http_status = 0};
+    session->region[0] = '\0';
     st = build_url(session, call, err);
     for (size_t i = 0; i < call->header_count; i++)
         add_header(&headers, call->headers[i].name, call->headers[i].value);
@@ -280,7 +232,7 @@ enum status s3_call(struct s3_session *session, const struct s3_call *call,
     if (st != ST_OK)
         return st;
     answer->http_status = response->status;
-    answer->retry_after_ms = response->retry_after_ms;
+    answer->retry_after_ms = retry_after_ms(session->exchange, response);
     if (exchange_verdict(response->status) == ST_OK)
         return ST_OK;
     return s3_explain(session, call, response, err);
@@ -312,65 +264,33 @@ enum status s3_text_body(char *text, struct exchange_body *body,
 
 /* ---- objects ---- */
 
-static void add_metadata(struct s3_metadata *out, const char *name, const char *value)
-{
-    assert(out->count < S3_META_HEADERS);
-    out->headers[out->count++] = (struct exchange_header){name, value};
-}
-
-void s3_metadata_write(struct s3_metadata *out,
-                       const struct object_description *description)
-{
-    out->count = 0;
-    add_metadata(out, "content-type", "application/octet-stream");
-    if (description->has_modified)
-        add_metadata(out, "x-amz-meta-mtime",
-                     metadata_format_time(out->modified, description->modified));
-    if (description->has_mode)
-        add_metadata(out, "x-amz-meta-mode",
-                     metadata_format_mode(out->mode, description->mode));
-    if (description->has_owner) {
-        snprintf(out->uid, sizeof out->uid, "%u", (unsigned)description->uid);
-        snprintf(out->gid, sizeof out->gid, "%u", (unsigned)description->gid);
-        add_metadata(out, "x-amz-meta-uid", out->uid);
-        add_metadata(out, "x-amz-meta-gid", out->gid);
-    }
-    if (description->has_digest)
-        add_metadata(out, "x-amz-meta-sha256",
-                     sha256_to_hex(out->digest, &description->digest));
-}
+const struct metadata_dialect s3_dialect = {
+    .modified = "x-amz-meta-mtime",
+    .mode = "x-amz-meta-mode",
+    .uid = "x-amz-meta-uid",
+    .gid = "x-amz-meta-gid",
+    .digest = "x-amz-meta-sha256",
+    .format_time = metadata_format_time,
+    .parse_time = metadata_parse_time,
+};
 
 static enum status s3_put(struct object_session *base, const char *key,
                           const struct object_description *description,
                           const struct object_body *body, struct error *err)
 {
     struct s3_session *session = (struct s3_session *)base;
-    struct s3_metadata metadata;
+    struct metadata_headers headers;
     struct exchange_response response;
     struct s3_call call = {.method = "PUT",
                            .key = key,
-                           .headers = metadata.headers,
+                           .headers = headers.list,
                            .body = &body->source,
-                           .digest = &body->digest};
+                           .digest = &body->sum.digest};
 
-    s3_metadata_write(&metadata, description);
-    call.header_count = metadata.count;
+    metadata_headers_write(&headers, &s3_dialect, description);
+    metadata_headers_add(&headers, "content-type", "application/octet-stream");
+    call.header_count = headers.count;
     return s3_call(session, &call, &response, err);
-}
-
-static void read_description(struct exchange *exchange, struct object_description *out)
-{
-    char text[128];
-
-    if (exchange_response_header(exchange, "Content-Length", text, sizeof text) &&
-        !units_parse_count(text, &out->size))
-        out->size = 0;
-    if (exchange_response_header(exchange, "x-amz-meta-mtime", text, sizeof text))
-        out->has_modified = metadata_parse_time(text, &out->modified);
-    if (exchange_response_header(exchange, "x-amz-meta-mode", text, sizeof text))
-        out->has_mode = metadata_parse_mode(text, &out->mode);
-    if (exchange_response_header(exchange, "x-amz-meta-sha256", text, sizeof text))
-        out->has_digest = sha256_from_hex(text, strlen(text), &out->digest);
 }
 
 static enum status s3_look(struct object_session *base, const char *key,
@@ -378,17 +298,14 @@ static enum status s3_look(struct object_session *base, const char *key,
 {
     struct s3_session *session = (struct s3_session *)base;
     const struct s3_call call = {.method = "HEAD", .key = key};
-    struct object_description description = {.size = 0};
     struct exchange_response response;
     enum status st = s3_call(session, &call, &response, err);
 
     if (st != ST_OK && base->answer.http_status == 404)
         return ST_END;
-    if (st != ST_OK)
-        return st;
-    read_description(session->exchange, &description);
-    *out = description;
-    return ST_OK;
+    if (st == ST_OK)
+        metadata_headers_read(out, &s3_dialect, session->exchange);
+    return st;
 }
 
 const struct object_store_ops object_store_s3 = {
@@ -401,6 +318,7 @@ const struct object_store_ops object_store_s3 = {
     .prepare = s3_prepare,
     .put = s3_put,
     .look = s3_look,
+    .is_public = s3_is_public,
     .begin = s3_begin,
     .put_part = s3_put_part,
     .parts = s3_parts,

@@ -3,14 +3,14 @@
  * s3 -- what the files of the S3 provider share; for s3*.c alone.
  *
  * Every request is signed with the digest of its body, so the store refuses a body that
- * is not the one that was hashed. Amazon is addressed as BUCKET.s3.REGION..., any other
- * endpoint as ENDPOINT/BUCKET.
+ * is not the one that was hashed.
  */
 #ifndef COMMON_OBJECT_S3_H
 #define COMMON_OBJECT_S3_H
 
 #include "common/object/aws_settings.h"
 #include "common/object/endpoint.h"
+#include "common/object/metadata_headers.h"
 #include "common/object/object_store.h"
 #include "common/object/sigv4.h"
 #include "common/object/xml.h"
@@ -21,7 +21,6 @@ enum {
     S3_PATH_SIZE = 4096,
     S3_QUERY_SIZE = 4096,
     S3_MESSAGE_SIZE = 160,
-    S3_META_HEADERS = 7,
 };
 
 struct s3_store {
@@ -39,6 +38,7 @@ struct s3_session {
     struct object_session base;
     struct exchange *exchange;
     struct sigv4 *signer;
+    char region[AWS_NAME_SIZE]; /* the bucket's, if the last answer names it; "" */
     char path[S3_PATH_SIZE];
     char url[S3_PATH_SIZE + S3_QUERY_SIZE + ENDPOINT_HOST_SIZE + 16];
 };
@@ -64,20 +64,16 @@ enum status s3_call(struct s3_session *session, const struct s3_call *call,
 enum status s3_text_body(char *text, struct exchange_body *body,
                          struct sha256_digest *digest, struct error *err) MUST_CHECK;
 
-/* Host and path for store->settings.region and the bucket, and a signer for it. */
-enum status s3_aim(struct s3_session *session, struct error *err) MUST_CHECK;
+/* Host, path and place for store->settings and the bucket. */
+enum status s3_aim(struct s3_store *store, struct error *err) MUST_CHECK;
 
-/* What the headers of a description say, in buffers of its own. */
-struct s3_metadata {
-    struct exchange_header headers[S3_META_HEADERS];
-    size_t count;
-    char modified[40], mode[16], uid[16], gid[16], digest[SHA256_HEX_SIZE];
-};
-void s3_metadata_write(struct s3_metadata *out,
-                       const struct object_description *description);
+/* A signer for store->settings instead of the one there is. */
+enum status s3_renew_signer(struct s3_session *session, struct error *err) MUST_CHECK;
 
-/* Fills the session's answer and err from an answer that is not 2xx, or from an <Error>
- * that came with one. */
+extern const struct metadata_dialect s3_dialect;
+
+/* Fills the session's answer, region and err from an answer that is not 2xx, or from an
+ * <Error> that came with one. */
 enum status s3_explain(struct s3_session *session, const struct s3_call *call,
                        const struct exchange_response *response, struct error *err);
 
@@ -87,6 +83,8 @@ enum status s3_read(const struct exchange_response *response, xml_visit *visit,
 
 enum status s3_prepare(struct object_session *session, bool create, bool allow_public,
                        struct error *err);
+enum status s3_is_public(struct object_session *session, const char *key,
+                         bool *is_public, struct error *err);
 enum status s3_begin(struct object_session *session, const char *key,
                      const struct object_description *description, uint64_t part_bytes,
                      char upload[OBJECT_UPLOAD_SIZE], struct error *err);

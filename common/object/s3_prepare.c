@@ -8,39 +8,34 @@
 #include <string.h>
 #include <strings.h>
 
-/* Amazon names the bucket's true region in any refusal of the wrong one. */
-static bool learn_region(struct s3_session *session)
-{
-    struct aws_settings *settings = &s3_store_of(&session->base)->settings;
-    char region[AWS_NAME_SIZE];
-
-    if (!exchange_response_header(session->exchange, "x-amz-bucket-region", region,
-                                  sizeof region) ||
-        strcmp(region, settings->region) == 0)
-        return false;
-    strcpy(settings->region, region);
-    return true;
-}
-
 static enum status ask_for_bucket(struct s3_session *session, struct error *err)
 {
-    const struct s3_call call = {.method = "HEAD"};
+    const struct s3_call head = {.method = "HEAD"};
+    const struct s3_call list = {.method = "GET", .query = "list-type=2&max-keys=1"};
     struct exchange_response response;
-    enum status st = s3_call(session, &call, &response, err);
+    enum status st = s3_call(session, &head, &response, err);
 
-    if (st == ST_OK || !learn_region(session))
+    if (st != ST_REFUSED || session->base.answer.http_status == 404)
         return st;
-    st = s3_aim(session, err);
-    return st == ST_OK ? s3_call(session, &call, &response, err) : st;
+    /* HEAD has no body, hence no reason: ask again in a way that is answered with one.
+     */
+    return s3_call(session, &list, &response, err);
 }
 
-/* HEAD has no body, hence no reason: ask again in a way that is answered with one. */
-static enum status ask_for_reason(struct s3_session *session, struct error *err)
+/* A refusal of the wrong region names the right one. */
+static enum status find_bucket(struct s3_session *session, struct error *err)
 {
-    const struct s3_call call = {.method = "GET", .query = "list-type=2&max-keys=1"};
-    struct exchange_response response;
+    struct s3_store *store = s3_store_of(&session->base);
+    enum status st = ask_for_bucket(session, err);
 
-    return s3_call(session, &call, &response, err);
+    if (st == ST_OK || !*session->region ||
+        strcmp(session->region, store->settings.region) == 0)
+        return st;
+    strcpy(store->settings.region, session->region);
+    st = s3_aim(store, err);
+    if (st == ST_OK)
+        st = s3_renew_signer(session, err);
+    return st == ST_OK ? ask_for_bucket(session, err) : st;
 }
 
 /* Private is S3's default. us-east-1 must not be named, every other region must. */
@@ -72,91 +67,131 @@ static enum status create_bucket(struct s3_session *session, struct error *err)
     return st;
 }
 
-struct policy {
+/* ---- is it open to the public? ---- */
+
+struct openness {
     bool answered, is_public;
     bool overlooked; /* the query: so this is the bucket's list, perhaps cut short */
 };
 
-static void take_policy(void *context, const char *path, const char *text)
+static void take_openness(void *context, const char *path, const char *text)
 {
-    struct policy *policy = context;
+    static const char grants[] = "AccessControlPolicy/AccessControlList/Grant";
+    static const char everyone[] = "http://acs.amazonaws.com/groups/global/";
+    struct openness *openness = context;
 
     if (strcmp(path, "PolicyStatus/IsPublic") == 0) {
-        policy->answered = true;
-        policy->is_public = strcasecmp(text, "true") == 0;
+        openness->answered = true;
+        openness->is_public = strcasecmp(text, "true") == 0;
+    } else if (strncmp(path, grants, sizeof grants - 1) == 0) {
+        openness->answered = true;
+        if (strcmp(path + sizeof grants - 1, "/Grantee/URI") == 0 &&
+            strncmp(text, everyone, sizeof everyone - 1) == 0)
+            openness->is_public = true; /* AllUsers, AuthenticatedUsers */
     } else if (strncmp(path, "ListBucketResult", strlen("ListBucketResult")) == 0) {
-        policy->overlooked = true;
+        openness->overlooked = true;
     }
 }
 
-/* Not every store knows the question, and a bucket without a policy has no status. */
-static bool has_no_policy(const struct object_answer *answer, enum status st)
+/* Not every store knows these questions, and a bucket without a policy has no status.
+ */
+static bool has_no_answer(const struct object_answer *answer)
 {
-    if (answer->http_status == 501)
-        return true;
-    if (st != ST_REFUSED || answer->hopeless)
-        return false;
     return answer->http_status == 400 || answer->http_status == 405 ||
+           answer->http_status == 501 ||
            (answer->http_status == 404 &&
             strcmp(answer->code, "NoSuchBucketPolicy") == 0);
 }
 
-static enum status ask_for_policy(struct s3_session *session, bool *is_public,
-                                  struct error *err)
+/* must_tell: a refusal or an answer to something else will not do. */
+static enum status ask(struct s3_session *session, const char *query, bool must_tell,
+                       bool *is_public, struct error *err)
 {
-    struct policy policy = {.answered = false};
-    const struct s3_call call = {.method = "GET", .query = "policyStatus="};
+    const struct object_answer *answer = &session->base.answer;
+    const struct s3_call call = {.method = "GET", .query = query};
+    struct openness openness = {.answered = false};
     struct exchange_response response;
     enum status st = s3_call(session, &call, &response, err);
 
-    if (st == ST_OK)
-        st = s3_read(&response, take_policy, &policy, err);
-    else if (has_no_policy(&session->base.answer, st))
+    if (st == ST_REFUSED && (!must_tell || has_no_answer(answer)))
         return ST_OK;
-    if (policy.overlooked)
-        return ST_OK;
-    if (st == ST_OK && !policy.answered)
-        st = error_set(err, ST_AGAIN, "unclear answer");
     if (st != ST_OK)
-        return error_prefix(err, "cannot tell whether it is open to the public");
-    *is_public = policy.is_public;
-    return ST_OK;
+        return st;
+    st = s3_read(&response, take_openness, &openness, err);
+    if (openness.overlooked || (!openness.answered && !must_tell))
+        return ST_OK;
+    if (st == ST_OK && !openness.answered)
+        st = error_set(err, ST_AGAIN, "unclear answer");
+    if (st == ST_OK)
+        *is_public = openness.is_public;
+    return st;
 }
 
-/* A stranger who may list, or, as far as the store tells, one who may read. */
-static enum status is_open_to_strangers(struct s3_session *session, bool *open,
-                                        struct error *err)
+/* What a stranger is told. */
+static enum status ask_as_stranger(struct s3_session *session,
+                                   const struct s3_call *call, bool *is_public,
+                                   struct error *err)
+{
+    struct exchange_response response;
+    enum status st = s3_call(session, call, &response, err);
+
+    if (st == ST_REFUSED || session->base.answer.hopeless) {
+        *is_public = false;
+        return ST_OK;
+    }
+    *is_public = st == ST_OK;
+    return st;
+}
+
+/* A list of grants need not be told: keys that may ask for the policy often may not ask
+ * for that, and objects have their own. */
+static enum status check_privacy(struct s3_session *session, struct error *err)
 {
     const struct s3_call list = {
         .method = "GET", .query = "list-type=2&max-keys=1", .as_stranger = true};
-    struct exchange_response response;
-    enum status st = s3_call(session, &list, &response, err);
+    const char *how = "strangers can list it";
+    bool is_public = false;
+    enum status st = ask_as_stranger(session, &list, &is_public, err);
 
-    if (st == ST_REFUSED)
-        return ask_for_policy(session, open, err);
-    if (st == ST_OK)
-        *open = true;
-    return st;
+    if (st == ST_OK && !is_public) {
+        how = "the store says so of its policy";
+        st = ask(session, "policyStatus=", true, &is_public, err);
+    }
+    if (st == ST_REFUSED && strcmp(session->base.answer.code, "AccessDenied") == 0)
+        return error_prefix(err, "cannot tell whether it is open to the public without "
+                                 "s3:GetBucketPolicyStatus");
+    if (st == ST_OK && !is_public) {
+        how = "it grants something to everyone";
+        st = ask(session, "acl=", false, &is_public, err);
+    }
+    if (st != ST_OK)
+        return error_prefix(err, "cannot tell whether it is open to the public");
+    return is_public ? error_set(err, ST_REFUSED, "it is open to the public: %s", how)
+                     : ST_OK;
+}
+
+enum status s3_is_public(struct object_session *base, const char *key, bool *is_public,
+                         struct error *err)
+{
+    const struct s3_call call = {.method = "HEAD", .key = key, .as_stranger = true};
+
+    return ask_as_stranger((struct s3_session *)base, &call, is_public, err);
 }
 
 enum status s3_prepare(struct object_session *base, bool create, bool allow_public,
                        struct error *err)
 {
     struct s3_session *session = (struct s3_session *)base;
-    bool open = false;
-    enum status st = ask_for_bucket(session, err);
+    enum status st = find_bucket(session, err);
 
     if (st != ST_OK && base->answer.http_status == 404) {
         if (!create)
             return ST_END;
         st = create_bucket(session, err);
-    } else if (st == ST_REFUSED && base->answer.http_status != 0) {
-        st = ask_for_reason(session, err);
+    } else if (strcmp(base->answer.code, "AccessDenied") == 0) {
+        st = ST_OK; /* keys that may only write are enough to write */
     }
     if (st != ST_OK || allow_public)
         return st;
-    st = is_open_to_strangers(session, &open, err);
-    if (st == ST_OK && open)
-        return error_set(err, ST_REFUSED, "it is open to the public");
-    return st;
+    return check_privacy(session, err);
 }

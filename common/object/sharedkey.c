@@ -33,14 +33,24 @@ static void add_headers(struct text *text, const struct sharedkey_request *reque
         text_format(text, "%s:%s\n", sorted[i]->name, sorted[i]->value);
 }
 
-/* Content-Encoding, -Language, -MD5 and -Type, Date, the conditions and Range are never
- * sent, so their lines stay empty; so does the length when it is 0. */
+static const char *find_header(const struct sharedkey_request *request,
+                               const char *name)
+{
+    for (size_t i = 0; i < request->header_count; i++) {
+        if (strcmp(request->headers[i].name, name) == 0)
+            return request->headers[i].value;
+    }
+    return "";
+}
+
+/* Content-Encoding, -Language and -Type, Date, the conditions and Range are never sent,
+ * so their lines stay empty; so does the length when it is 0. */
 static void write_text(struct text *text, const struct sharedkey_request *request)
 {
     text_format(text, "%s\n\n\n", request->method);
     if (request->content_length > 0)
         text_format(text, "%" PRIu64, request->content_length);
-    text_add(text, "\n\n\n\n\n\n\n\n\n");
+    text_format(text, "\n%s\n\n\n\n\n\n\n\n", find_header(request, "Content-MD5"));
     add_headers(text, request);
     text_format(text, "/%s", request->account);
     text_add(text, request->path);

@@ -31,7 +31,8 @@ struct sharedkey_request {
     const char *path;                     /* encoded, as sent, with '/' in front */
     const struct sharedkey_param *params; /* sorted by name, names in lower case */
     size_t param_count;
-    const struct exchange_header *headers; /* any; those named x-ms-... are signed */
+    /* Any; Content-MD5 and those named x-ms-... are signed. */
+    const struct exchange_header *headers;
     size_t header_count;
     uint64_t content_length;
 };

@@ -71,3 +71,34 @@ void text_percent(struct text *text, const char *part, enum text_percent mode)
         text->start[start] = '\0';
     }
 }
+
+static int digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 'a' ^ 'A';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool text_decode(char *out, size_t size, const char *encoded)
+{
+    size_t n = 0;
+
+    for (; *encoded && n < size; encoded++) {
+        char c = *encoded == '+' ? ' ' : *encoded;
+
+        if (c == '%') {
+            int high = digit(encoded[1]), low = high < 0 ? -1 : digit(encoded[2]);
+
+            if (low < 0 || high + low == 0)
+                return false;
+            c = (char)(high << 4 | low);
+            encoded += 2;
+        }
+        out[n++] = c;
+    }
+    if (n >= size)
+        return false;
+    out[n] = '\0';
+    return true;
+}

@@ -160,6 +160,62 @@ enum status xml_read(const char *document, size_t n, xml_visit *visit, void *con
     return st;
 }
 
+static bool is_control(unsigned value)
+{
+    return value > 0 && value < ' ' && value != '\t' && value != '\n' && value != '\r';
+}
+
+/* "&#1;", "&#x1F;": the length of one that stands for a control character, else 0. */
+static size_t control_reference(const char *at, size_t n)
+{
+    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+    bool hex = n > 2 && at[2] == 'x';
+    unsigned value = 0;
+
+    if (n < 2 || at[0] != '&' || at[1] != '#')
+        return 0;
+    for (size_t i = hex ? 3 : 2; i < n; i++) {
+        const char *digit = strchr(digits, at[i]);
+
+        if (at[i] == ';')
+            return is_control(value) ? i + 1 : 0;
+        if (!digit || !*digit || value >= ' ')
+            return 0;
+        value = value * (hex ? 16 : 10) + (unsigned)(digit - digits) % 16;
+    }
+    return 0;
+}
+
+enum status xml_read_answer(const char *document, size_t n, xml_visit *visit,
+                            void *context, struct error *err)
+{
+    const char *end = document + n;
+    struct xml *xml = NULL;
+    enum status st = xml_create(&xml, visit, context, err);
+
+    if (st != ST_OK)
+        return st;
+    while (document < end && *document && strchr(" \t\r\n", *document))
+        document++;
+    for (const char *p = document; st == ST_OK && p < end;) {
+        size_t skip = is_control((unsigned char)*p)
+                          ? 1
+                          : control_reference(p, (size_t)(end - p));
+
+        if (skip > 0) {
+            st = parse(xml, document, (size_t)(p - document), false, err);
+            if (st == ST_OK)
+                st = parse(xml, "?", 1, false, err);
+            document = p + skip;
+        }
+        p += skip > 0 ? skip : 1;
+    }
+    if (st == ST_OK)
+        st = parse(xml, document, (size_t)(end - document), true, err);
+    xml_destroy(&xml);
+    return st;
+}
+
 enum status xml_of_answer(enum status st, struct error *err)
 {
     if (st != ST_CORRUPT)

@@ -8,7 +8,7 @@
  * bounded whatever the peer sends.
  *
  * Owner:   create/destroy, for a document that comes in pieces.
- * Threads: a reader belongs to one thread; xml_read is pure.
+ * Threads: a reader belongs to one thread; the other functions are pure.
  */
 #ifndef COMMON_OBJECT_XML_H
 #define COMMON_OBJECT_XML_H
@@ -26,6 +26,12 @@ typedef void xml_visit(void *context, const char *path, const char *text);
  * that point has been visited. */
 enum status xml_read(const char *document, size_t n, xml_visit *visit, void *context,
                      struct error *err) MUST_CHECK;
+
+/* The same, but puts up with two things that stores send and XML forbids: control
+ * characters, in keys, which come out as '?', and blanks before the document, which
+ * keep a connection alive while the answer is worked out. */
+enum status xml_read_answer(const char *document, size_t n, xml_visit *visit,
+                            void *context, struct error *err) MUST_CHECK;
 
 struct xml;
 

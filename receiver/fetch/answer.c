@@ -175,7 +175,8 @@ static enum answer_kind judge_unsatisfiable(const struct answer *answer,
 static enum answer_kind judge_failure(const struct answer *answer, struct error *err)
 {
     if (answer->status >= 300 && answer->status < 400) {
-        error_set(err, ST_REFUSED, "too many redirects, or one that leads nowhere (%d)",
+        error_set(err, ST_REFUSED,
+                  "too many redirects, or one to no http or https URL (%d)",
                   answer->status);
         return ANSWER_REFUSED;
     }
@@ -191,14 +192,30 @@ static enum answer_kind judge_failure(const struct answer *answer, struct error 
     return ANSWER_REFUSED;
 }
 
+static bool is_past_any_file(const struct answer *answer, uint64_t *total)
+{
+    bool whole = answer->status == 200 && answer->has_length;
+
+    *total = whole ? answer->length : answer->range.total;
+    return (whole || answer->has_range) && *total > INT64_MAX;
+}
+
 enum answer_kind answer_judge(const struct answer *answer,
                               const struct question *question, struct error *err)
 {
+    uint64_t total;
+
     if ((answer->status == 200 || answer->status == 206) && answer->coding[0] != '\0') {
         error_set(
             err, ST_REFUSED,
             "the server insists on Content-Encoding '%s', which was not asked for",
             answer->coding);
+        return ANSWER_REFUSED;
+    }
+    if (is_past_any_file(answer, &total)) {
+        error_set(err, ST_REFUSED,
+                  "the server claims %" PRIu64 " bytes, more than a file can have",
+                  total);
         return ANSWER_REFUSED;
     }
     if (answer->status == 206)

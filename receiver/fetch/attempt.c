@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/clock.h"
-#include "common/log.h"
 #include "common/progress.h"
 #include "receiver/fetch/job_private.h"
-#include "receiver/fetch/sidecar.h"
 
 enum { TICK_MS = 100, SAVE_MS = 1000, SYNC_MS = 5000 };
 
@@ -12,13 +10,13 @@ static uint64_t ms_since(uint64_t start_ns)
     return (clock_monotonic_ns() - start_ns) / 1000000;
 }
 
-/* The digest to verify against is settled with the plan, so that hashing can begin. */
-static void choose_offer(struct run *run)
+/* What to hash is settled with the plan: a sidecar, which may say better, brings no
+ * other digest than a SHA-256. */
+static enum status choose_offer(struct run *run, struct error *err)
 {
     const struct job *job = run->job;
     const struct validators *known = &run->state->validators; /* the earlier run's */
     struct offer *offer = &run->result->offer;
-    struct error err;
 
     *offer = *transfer_offer(run->transfer);
     if (run->resume && offer->kind != OFFER_SHA256 && known->has_digest)
@@ -26,11 +24,9 @@ static void choose_offer(struct run *run)
             .kind = OFFER_SHA256, .source = "Repr-Digest", .sha256 = known->digest};
     if (job->config->wanted.kind != OFFER_NONE)
         *offer = job->config->wanted;
-    else if (offer->kind != OFFER_SHA256 && job->config->sidecar &&
-             sidecar_fetch(offer, job->config, job->url, job->name, &err) != ST_OK)
-        log_event(LOG_WARN, "no_sidecar",
-                  LOG_FIELDS(log_text("file", job->name), log_text("why", err.text)),
-                  "%s: %s", job->name, err.text);
+    else if (offer->kind != OFFER_SHA256 && job->config->sidecar)
+        return sidecar_start(&run->sidecar, job->config, job->url, job->name, err);
+    return ST_OK;
 }
 
 static enum status follow_plan(struct run *run, struct error *err)
@@ -38,8 +34,10 @@ static enum status follow_plan(struct run *run, struct error *err)
     struct hasher_config config = {.part = &run->part,
                                    .pieces = transfer_pieces(run->transfer),
                                    .write_back = run_is_durable(run)};
+    enum status st = choose_offer(run, err);
 
-    choose_offer(run);
+    if (st != ST_OK)
+        return st;
     config.want_md5 = run->result->offer.kind == OFFER_MD5;
     run->followed = true;
     return hasher_start(&run->hasher, &config, err);
@@ -70,7 +68,6 @@ static enum status record(struct run *run, struct error *err)
     if (run_is_durable(run) && ms_since(run->synced_ns) >= SYNC_MS) {
         enum status st = checkpoint_sync(checkpoint, err);
 
-        run->sync_failed = st != ST_OK;
         run->synced_ns = run->saved_ns = clock_monotonic_ns();
         return st;
     }
@@ -97,7 +94,7 @@ static enum status tick(struct run *run, struct error *err)
     return st;
 }
 
-static void configure(const struct run *run, struct transfer_config *out)
+static void configure(struct run *run, struct transfer_config *out)
 {
     const struct fetch_config *config = run->job->config;
 
@@ -139,7 +136,7 @@ enum transfer_end attempt_run(struct run *run, struct error *err)
     }
     transfer_stop(run->transfer, &end, &theirs);
     run->result->facts = transfer_facts(run->transfer);
-    if (ours.status != ST_OK && end != TRANSFER_CHANGED)
+    if (ours.status != ST_OK)
         end = TRANSFER_FAILED;
     if (end != TRANSFER_DONE)
         *err = ours.status != ST_OK ? ours : theirs;
@@ -159,6 +156,11 @@ void attempt_stop_hashing(struct run *run)
 
 void attempt_release(struct run *run)
 {
+    struct offer unused;
+    struct error err;
+
     attempt_stop_hashing(run);
+    if (run->sidecar != NULL)
+        (void)!sidecar_stop(&run->sidecar, &unused, &err);
     transfer_destroy(&run->transfer);
 }

@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-void checkpoint_init(struct checkpoint *c, const struct part *part,
-                     struct pieces *pieces, struct state *state)
+void checkpoint_init(struct checkpoint *c, struct part *part, struct pieces *pieces,
+                     struct state *state)
 {
     *c = (struct checkpoint){.part = part, .pieces = pieces};
     pthread_mutex_init(&c->shared.lock, NULL);
@@ -57,4 +57,12 @@ enum status checkpoint_sync(struct checkpoint *c, struct error *err)
 out:
     free(missing);
     return st;
+}
+
+void checkpoint_remove(struct checkpoint *c)
+{
+    pthread_mutex_lock(&c->shared.lock);
+    c->shared.version = pieces_version(c->pieces) - 1; /* which asks to be saved */
+    state_remove(c->part->dir_fd, c->part->name);
+    pthread_mutex_unlock(&c->shared.lock);
 }

@@ -17,7 +17,7 @@
 #include <pthread.h>
 
 struct checkpoint {
-    const struct part *part;
+    struct part *part;
     struct pieces *pieces;
     struct {
         pthread_mutex_t lock; /* guards everything in here, and the file */
@@ -27,7 +27,7 @@ struct checkpoint {
 };
 
 /* state: all but the extents filled in; what it calls synced is believed. */
-void checkpoint_init(struct checkpoint *checkpoint, const struct part *part,
+void checkpoint_init(struct checkpoint *checkpoint, struct part *part,
                      struct pieces *pieces, struct state *state);
 void checkpoint_release(struct checkpoint *checkpoint);
 
@@ -35,5 +35,8 @@ enum status checkpoint_save(struct checkpoint *checkpoint,
                             struct error *err) MUST_CHECK;
 enum status checkpoint_sync(struct checkpoint *checkpoint,
                             struct error *err) MUST_CHECK;
+
+/* Until it is saved again. */
+void checkpoint_remove(struct checkpoint *checkpoint);
 
 #endif

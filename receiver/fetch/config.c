@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 enum { PAGE_BYTES = 4096, TOKEN_MAX = 8 * 1024 };
 
@@ -34,7 +35,7 @@ static const struct option_spec specs[] = {
      .offset = AT(dir),
      .value_name = "DIR",
      .preset = ".",
-     .help = "directory to put it in; made when missing"},
+     .help = "directory to put it in; made with all above it when missing"},
     {.name = "input-file",
      .letter = 'i',
      .type = OPTION_TEXT,
@@ -53,7 +54,7 @@ static const struct option_spec specs[] = {
     {.name = "keep-bad",
      .type = OPTION_FLAG,
      .offset = AT(keep_bad),
-     .help = "keep a file that fails verification as FILE.bad"},
+     .help = "keep a file that fails verification as FILE.bad, FILE.bad.1, ..."},
     {.name = "no-clobber",
      .type = OPTION_FLAG,
      .offset = AT(no_clobber),
@@ -147,15 +148,18 @@ static const struct option_set options = {
     .operands = "URL...",
     .about = "Fetches files over many connections and verifies them. A fetch that was "
              "cut short is resumed by running it again.",
-    .epilog = "Exit status:\n"
-              "  0   every file is there, verified where a digest was offered\n"
-              "  1   refused for a reason of this machine's, such as a second run\n"
-              "  2   an option or a URL makes no sense\n"
-              "  18  the network failed or a signal came; run it again to resume\n"
-              "  22  the server refused\n"
-              "  23  the file could not be written\n"
-              "  65  the bytes are not what they should be; they were deleted\n"
-              "With several files, the status is that of the first that failed.",
+    .epilog =
+        "Exit status:\n"
+        "  0   every file is there, verified where a digest was offered\n"
+        "  1   refused for a reason of this machine's, such as a second run or a\n"
+        "      certificate that is not trusted\n"
+        "  2   an option or a URL makes no sense\n"
+        "  18  the network failed, a time ran out or a signal came; run it again to\n"
+        "      resume\n"
+        "  22  the server refused, stayed busy or redirects to where we cannot go\n"
+        "  23  the file or its state could not be written\n"
+        "  65  the bytes are not what they should be; they were deleted\n"
+        "With several files, the status is that of the first that failed.",
     .specs = specs,
     .count = sizeof specs / sizeof specs[0],
 };
@@ -185,6 +189,23 @@ static enum status add_header(struct builder *b, const char *name, size_t name_l
     return ST_OK;
 }
 
+/* What the answers are judged by, or how they are framed, is not the user's to ask for.
+ */
+static bool is_own_header(const char *name, size_t n)
+{
+    static const char *const own[] = {
+        "Accept-Encoding",     "Content-Length", "If-Match",
+        "If-Modified-Since",   "If-None-Match",  "If-Range",
+        "If-Unmodified-Since", "Range",          "TE",
+        "Transfer-Encoding",   "Upgrade",        "Want-Repr-Digest",
+    };
+
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+        if (strlen(own[i]) == n && strncasecmp(own[i], name, n) == 0)
+            return true;
+    return false;
+}
+
 static enum status parse_header(struct builder *b, const char *text, struct error *err)
 {
     static const char token[] = "!#$%&'*+-.^_`|~0123456789"
@@ -194,6 +215,9 @@ static enum status parse_header(struct builder *b, const char *text, struct erro
     if (n == 0 || text[n] != ':' || strpbrk(text, "\r\n") != NULL)
         return error_set(err, ST_INVALID, "--header: '%.80s' is not 'Name: value'",
                          text);
+    if (is_own_header(text, n))
+        return error_set(err, ST_INVALID, "--header: a fetch has to choose %.*s itself",
+                         (int)n, text);
     return add_header(b, text, n, text + n + 1 + strspn(text + n + 1, " \t"), err);
 }
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "receiver/fetch/fetch.h"
 
+#include "common/durable_file.h"
 #include "common/exchange.h"
 #include "common/log.h"
 #include "common/signals.h"
+#include "common/utf8.h"
 #include "receiver/fetch/report.h"
 #include "receiver/fetch/targets.h"
 
@@ -16,6 +18,67 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Its name is to last like what will be put in it. */
+static enum status make_directory(const char *path, bool durable, struct error *err)
+{
+    enum status st = ST_OK;
+    int fd, parent;
+
+    if (mkdir(path, 0777) != 0)
+        return errno == EEXIST ? ST_OK : error_sys(err, errno, "make '%.160s'", path);
+    if (!durable)
+        return ST_OK;
+    fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    parent = fd >= 0 ? openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (parent < 0 && errno != EACCES) /* not ours to sync */
+        st = error_sys(err, errno, "open the parent of '%.160s'", path);
+    else if (parent >= 0)
+        st = durable_directory_sync(parent, err);
+    if (parent >= 0)
+        close(parent);
+    if (fd >= 0)
+        close(fd);
+    return st;
+}
+
+/* With all above it. */
+static enum status make_directories(const char *path, bool durable, struct error *err)
+{
+    enum status st = ST_OK;
+    char *prefix = strdup(path);
+
+    if (prefix == NULL)
+        return error_sys(err, ENOMEM, "make '%.160s'", path);
+    for (char *at = prefix; *at != '\0' && st == ST_OK; at++) {
+        if (*at != '/' || at == prefix)
+            continue;
+        *at = '\0';
+        st = make_directory(prefix, durable, err);
+        *at = '/';
+    }
+    if (st == ST_OK)
+        st = make_directory(prefix, durable, err);
+    free(prefix);
+    return st;
+}
+
+static enum status open_outer(const struct fetch_config *config, int *fd,
+                              struct error *err)
+{
+    const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+
+    *fd = open(config->dir, flags);
+    if (*fd < 0 && errno == ENOENT) {
+        if (make_directories(config->dir, config->durability == FETCH_STRICT, err) !=
+            ST_OK)
+            return error_prefix(err, "--dir");
+        *fd = open(config->dir, flags);
+    }
+    if (*fd < 0)
+        return error_sys(err, errno, "--dir: open '%.160s'", config->dir);
+    return ST_OK;
+}
+
 /* The directory of --output, in that of --dir. */
 static enum status open_directory(const struct fetch_config *config, int *fd,
                                   struct error *err)
@@ -25,11 +88,8 @@ static enum status open_directory(const struct fetch_config *config, int *fd,
     char *inner = NULL;
     int outer;
 
-    if (mkdir(config->dir, 0777) != 0 && errno != EEXIST)
-        return error_sys(err, errno, "--dir: make '%.160s'", config->dir);
-    outer = open(config->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (outer < 0)
-        return error_sys(err, errno, "--dir: open '%.160s'", config->dir);
+    if (open_outer(config, &outer, err) != ST_OK)
+        return err->status;
     if (slash == NULL) {
         *fd = outer;
         return ST_OK;
@@ -128,7 +188,10 @@ int fetch_main(int argc, char **argv)
     if (st == ST_END)
         return EXIT_SUCCESS;
     if (st != ST_OK) {
-        fprintf(stderr, "blob-receiver: %s\n", err.text);
+        char shown[4 * sizeof err.text];
+
+        utf8_show(shown, sizeof shown, err.text);
+        fprintf(stderr, "blob-receiver: %s\n", shown);
         return st == ST_INVALID ? EXIT_USAGE : EXIT_INCOMPLETE;
     }
     log_close();

@@ -10,8 +10,8 @@
 #ifndef RECEIVER_FETCH_HASHER_H
 #define RECEIVER_FETCH_HASHER_H
 
+#include "common/md5.h"
 #include "common/sha256.h"
-#include "receiver/fetch/md5.h"
 #include "receiver/fetch/part.h"
 #include "receiver/fetch/pieces.h"
 

@@ -248,25 +248,43 @@ static enum status verify(struct run *run, const struct hashes *hashes,
                      offer->source);
 }
 
-/* The state goes last: a crash in between leaves one that fits no part file. */
+/* The state goes first: what stands under its name once the part file is published may
+ * be the next run's. A crash in between costs a fetch. */
 static enum status publish(struct run *run, struct error *err)
 {
     const struct fetch_config *config = run->job->config;
+    struct checkpoint *checkpoint = transfer_checkpoint(run->transfer);
     unsigned flags = (config->no_clobber ? PART_KEEP_EXISTING : 0) |
                      (run_is_durable(run) ? PART_DURABLE : 0);
     enum status st = ST_OK;
 
     if (config->remote_time && run->result->facts.modified_s >= 0)
         st = part_set_time(&run->part, run->result->facts.modified_s, err);
-    if (st == ST_OK && run_is_durable(run)) {
+    if (st == ST_OK && run_is_durable(run))
         st = part_sync(&run->part, err);
-        run->sync_failed = st != ST_OK;
-    }
-    if (st == ST_OK)
-        st = part_publish(&run->part, flags, err);
-    if (st == ST_OK)
-        state_remove(run->part.dir_fd, run->job->name);
-    return st;
+    if (st != ST_OK)
+        return st;
+    if (checkpoint != NULL)
+        checkpoint_remove(checkpoint);
+    return part_publish(&run->part, flags, err);
+}
+
+/* What the sidecar says, if it was asked, is the digest to verify against. */
+static enum status hear_sidecar(struct run *run, struct error *err)
+{
+    struct error why;
+
+    if (run->sidecar == NULL)
+        return ST_OK;
+    while (!sidecar_wait(run->sidecar, TICK_MS))
+        if (run_is_interrupted(run))
+            return error_set(err, ST_CLOSED, "interrupted");
+    if (sidecar_stop(&run->sidecar, &run->result->offer, &why) != ST_OK)
+        log_event(
+            LOG_ERROR, "no_sidecar",
+            LOG_FIELDS(log_text("file", run->job->name), log_text("why", why.text)),
+            "%s: %s", run->job->name, why.text);
+    return ST_OK;
 }
 
 static enum status verify_and_publish(struct run *run, struct error *err)
@@ -278,6 +296,8 @@ static enum status verify_and_publish(struct run *run, struct error *err)
         if (run_is_interrupted(run))
             return error_set(err, ST_CLOSED, "interrupted");
     st = hasher_stop(&run->hasher, &hashes, err);
+    if (st == ST_OK)
+        st = hear_sidecar(run, err);
     if (st != ST_OK)
         return st;
     run->result->bytes = pieces_end(transfer_pieces(run->transfer));
@@ -286,40 +306,58 @@ static enum status verify_and_publish(struct run *run, struct error *err)
     return st == ST_OK ? publish(run, err) : st;
 }
 
-static void give_up_bytes(struct run *run, bool bad)
+static void keep_bad(struct run *run)
 {
+    char name[PART_NAME_SIZE];
     struct error err;
 
-    state_remove(run->part.dir_fd, run->part.name);
-    if (bad && run->job->config->keep_bad && part_keep_bad(&run->part, &err) == ST_OK)
-        log_event(LOG_WARN, "kept_bad", LOG_FIELDS(log_text("file", run->job->name)),
-                  "%s: kept as '%s.bad'", run->job->name, run->job->name);
+    if (part_keep_bad(&run->part, name, &err) == ST_OK)
+        log_event(LOG_WARN, "kept_bad",
+                  LOG_FIELDS(log_text("file", run->job->name), log_text("as", name)),
+                  "%s: kept as '%s'", run->job->name, name);
     else
-        part_discard(&run->part);
+        log_event(
+            LOG_ERROR, "not_kept",
+            LOG_FIELDS(log_text("file", run->job->name), log_text("why", err.text)),
+            "%s: not kept: %s", run->job->name, err.text);
+}
+
+/* What has arrived is good; without a new state the earlier one tells the next run of
+ * most of it. */
+static void save_for_next_run(struct run *run, struct checkpoint *checkpoint)
+{
+    struct error err;
+    enum status st = run_is_durable(run) ? checkpoint_sync(checkpoint, &err)
+                                         : checkpoint_save(checkpoint, &err);
+
+    if (st != ST_OK && !run->part.sync_failed)
+        log_event(
+            LOG_WARN, "kept",
+            LOG_FIELDS(log_text("file", run->job->name), log_text("why", err.text)),
+            "%s: kept as it was when its state was last saved: %s", run->job->name,
+            err.text);
 }
 
 /* What a failed run leaves: all that the next one can go on with, and nothing else. */
 static void leave(struct run *run, const struct error *why)
 {
-    bool bad = why->status == ST_CORRUPT && run->result->bytes > 0;
+    struct part *part = &run->part;
+    bool good = why->status != ST_CORRUPT && why->sys != EEXIST;
     struct checkpoint *checkpoint = NULL;
-    struct error err;
-    enum status st = ST_OK;
 
-    if (run->part.fd < 0 || !run->part.ours)
+    if (part->fd < 0 || !part->ours)
         return;
     if (run->transfer != NULL)
         checkpoint = transfer_checkpoint(run->transfer);
-    if (why->status == ST_CORRUPT || why->sys == EEXIST || run->sync_failed)
-        st = ST_CORRUPT;
-    else if (checkpoint == NULL)
-        st = run->resume ? ST_OK : ST_END;
-    else if (run_is_durable(run))
-        st = checkpoint_sync(checkpoint, &err);
-    else
-        st = checkpoint_save(checkpoint, &err);
-    if (st != ST_OK)
-        give_up_bytes(run, bad);
+    if (good && checkpoint != NULL && !part->sync_failed)
+        save_for_next_run(run, checkpoint);
+    if (good && !part->sync_failed && state_exists(part->dir_fd, part->name))
+        return;
+    state_remove(part->dir_fd, part->name);
+    if (why->status == ST_CORRUPT && run->result->bytes > 0 &&
+        run->job->config->keep_bad)
+        keep_bad(run);
+    part_discard(part);
 }
 
 static enum status look_at_target(const struct job *job, struct job_result *result,

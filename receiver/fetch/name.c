@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "receiver/fetch/name.h"
 
+#include "common/utf8.h"
+
 #include <ctype.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -66,6 +68,27 @@ enum status name_check(const char *name, struct error *err)
     return ST_OK;
 }
 
+static enum status refuse_control(struct error *err)
+{
+    return error_set(err, ST_INVALID,
+                     "the URL's file name has a control character in it: choose a name "
+                     "with --output");
+}
+
+/* Whether a terminal would obey some character of it; bytes that are not UTF-8 are
+ * none. */
+static bool has_control(const char *name)
+{
+    while (*name != '\0') {
+        size_t n = utf8_length(name, strnlen(name, UTF8_MAX));
+
+        if (n > 0 && utf8_printable_length(name) == 0)
+            return true;
+        name += n > 0 ? n : 1;
+    }
+    return false;
+}
+
 enum status name_from_url(char out[NAME_SIZE], const char *url, struct error *err)
 {
     size_t length, n = 0;
@@ -80,10 +103,8 @@ enum status name_from_url(char out[NAME_SIZE], const char *url, struct error *er
             n = 0;
             continue;
         }
-        if ((unsigned char)c < 0x20 || c == 0x7f)
-            return error_set(err, ST_INVALID,
-                             "the URL's file name has a control character in it: "
-                             "choose a name with --output");
+        if (c == '\0')
+            return refuse_control(err);
         if (n <
             sizeof name) /* too long a segment may yet turn out not to be the last */
             name[n] = c;
@@ -98,6 +119,8 @@ enum status name_from_url(char out[NAME_SIZE], const char *url, struct error *er
                          "choose a name with --output",
                          NAME_SIZE - 1);
     name[n] = '\0';
+    if (has_control(name))
+        return refuse_control(err);
     if (name[0] == '.')
         return error_set(err, ST_INVALID,
                          "the URL's file name '%.80s' is hidden: "

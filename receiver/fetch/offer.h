@@ -9,8 +9,8 @@
 #ifndef RECEIVER_FETCH_OFFER_H
 #define RECEIVER_FETCH_OFFER_H
 
+#include "common/md5.h"
 #include "receiver/fetch/answer.h"
-#include "receiver/fetch/md5.h"
 
 enum offer_kind { OFFER_NONE, OFFER_MD5, OFFER_SHA256 }; /* better is greater */
 

@@ -10,7 +10,10 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-enum { FILE_MODE = 0666 }; /* less the umask */
+enum {
+    FILE_MODE = 0666, /* less the umask */
+    BAD_NAMES_MAX = 1000,
+};
 
 static const char mark[] = "user.blob.part";
 
@@ -107,9 +110,6 @@ enum status part_truncate(const struct part *part, uint64_t size, struct error *
 
 enum status part_allocate(const struct part *part, uint64_t size, struct error *err)
 {
-    if (size > INT64_MAX)
-        return error_sys(err, EFBIG, "make room for %" PRIu64 " bytes in '%.120s'",
-                         size, part->part_name);
     if (size > 0 && fallocate(part->fd, 0, 0, (off_t)size) != 0 &&
         errno != EOPNOTSUPP && errno != ENOSYS)
         return error_sys(err, errno, "make room for %" PRIu64 " bytes in '%.120s'",
@@ -163,22 +163,23 @@ void part_start_writeback(const struct part *part, uint64_t offset, uint64_t n)
     (void)sync_file_range(part->fd, (off64_t)offset, (off64_t)n, SYNC_FILE_RANGE_WRITE);
 }
 
-enum status part_sync(const struct part *part, struct error *err)
+enum status part_sync(struct part *part, struct error *err)
 {
-    if (fsync(part->fd) != 0)
-        return error_sys(err, errno, "sync '%.160s'", part->part_name);
-    return ST_OK;
+    if (fsync(part->fd) == 0)
+        return ST_OK;
+    part->sync_failed = true;
+    return error_sys(err, errno, "sync '%.160s'", part->part_name);
 }
 
 /* Where the file system cannot rename without replacing, a link does the same. */
-static int rename_to_free_name(const struct part *part)
+static int rename_to_free_name(const struct part *part, const char *name)
 {
-    if (renameat2(part->dir_fd, part->part_name, part->dir_fd, part->name,
+    if (renameat2(part->dir_fd, part->part_name, part->dir_fd, name,
                   RENAME_NOREPLACE) == 0)
         return 0;
     if (errno != EINVAL && errno != ENOSYS)
         return -1;
-    if (linkat(part->dir_fd, part->part_name, part->dir_fd, part->name, 0) != 0)
+    if (linkat(part->dir_fd, part->part_name, part->dir_fd, name, 0) != 0)
         return -1;
     return unlinkat(part->dir_fd, part->part_name, 0);
 }
@@ -187,9 +188,8 @@ enum status part_publish(struct part *part, unsigned flags, struct error *err)
 {
     int rc;
 
-    (void)!fremovexattr(part->fd, mark);
     if (flags & PART_KEEP_EXISTING)
-        rc = rename_to_free_name(part);
+        rc = rename_to_free_name(part, part->name);
     else
         rc = renameat(part->dir_fd, part->part_name, part->dir_fd, part->name);
     if (rc != 0 && errno == EEXIST) {
@@ -200,6 +200,7 @@ enum status part_publish(struct part *part, unsigned flags, struct error *err)
     if (rc != 0)
         return error_sys(err, errno, "rename '%.100s' to '%.100s'", part->part_name,
                          part->name);
+    (void)!fremovexattr(part->fd, mark);
     part_close(part);
     if (flags & PART_DURABLE && fsync(part->dir_fd) != 0)
         return error_sys(err, errno, "sync the directory of '%.160s'", part->name);
@@ -224,15 +225,22 @@ void part_discard(struct part *part)
     part_close(part);
 }
 
-enum status part_keep_bad(struct part *part, struct error *err)
+enum status part_keep_bad(struct part *part, char kept_as[PART_NAME_SIZE],
+                          struct error *err)
 {
-    char bad_name[PART_NAME_SIZE];
+    char number[8] = "";
+    int rc = -1;
 
-    (void)!fremovexattr(part->fd, mark);
-    snprintf(bad_name, sizeof bad_name, "%s.bad", part->name);
-    if (renameat(part->dir_fd, part->part_name, part->dir_fd, bad_name) != 0)
+    errno = EEXIST;
+    for (unsigned i = 1; rc != 0 && errno == EEXIST && i <= BAD_NAMES_MAX; i++) {
+        snprintf(kept_as, PART_NAME_SIZE, "%s.bad%s", part->name, number);
+        rc = rename_to_free_name(part, kept_as);
+        snprintf(number, sizeof number, ".%u", i);
+    }
+    if (rc != 0)
         return error_sys(err, errno, "rename '%.100s' to '%.100s'", part->part_name,
-                         bad_name);
+                         kept_as);
+    (void)!fremovexattr(part->fd, mark);
     part_close(part);
     return ST_OK;
 }

@@ -3,7 +3,8 @@
  * part -- the file while it is being fetched: <name>.part, one run's at a time.
  *
  * open (locked against a second run) -> write anywhere -> sync -> publish under its own
- * name; or discard. Closing it leaves it for the next run.
+ * name; or discard. Closing it leaves it for the next run. The lock is one of the name
+ * <name>.part: once published, the file is no protection against a second run any more.
  *
  * It is marked as ours with the extended attribute user.blob.part, which published
  * files do not have.
@@ -27,7 +28,8 @@ struct part {
     int fd;     /* -1: closed */
     char name[NAME_SIZE], part_name[PART_NAME_SIZE];
     uint64_t inode;
-    bool ours; /* not somebody's own file of that name */
+    bool ours;        /* not somebody's own file of that name */
+    bool sync_failed; /* what was written is not to be believed */
 };
 
 enum status part_open(struct part *part, int dir_fd, const char *name,
@@ -53,7 +55,7 @@ enum status part_read(const struct part *part, void *into, size_t n, uint64_t of
 /* A hint: let the disk begin with these bytes, so that syncing is short. */
 void part_start_writeback(const struct part *part, uint64_t offset, uint64_t n);
 
-enum status part_sync(const struct part *part, struct error *err) MUST_CHECK;
+enum status part_sync(struct part *part, struct error *err) MUST_CHECK;
 
 enum part_publish_flags {
     PART_KEEP_EXISTING = 1, /* never replace a file; ST_REFUSED, sys EEXIST */
@@ -69,7 +71,8 @@ enum status part_set_time(const struct part *part, int64_t modified_s,
 
 void part_discard(struct part *part);
 
-/* Keeps what is wrong as <name>.bad. */
-enum status part_keep_bad(struct part *part, struct error *err) MUST_CHECK;
+/* Keeps what is wrong as <name>.bad, or <name>.bad.1 and so on: what is there stays. */
+enum status part_keep_bad(struct part *part, char kept_as[PART_NAME_SIZE],
+                          struct error *err) MUST_CHECK;
 
 #endif

@@ -4,11 +4,18 @@
 #include "common/json.h"
 #include "common/log.h"
 #include "common/units.h"
+#include "common/utf8.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { LINE_SIZE = 4096, URL_TEXT_SIZE = 1024 };
+enum {
+    URL_TEXT_SIZE = 8192,
+    /* JSON spells a byte with up to six. */
+    LINE_SIZE = 6 * (URL_TEXT_SIZE + NAME_SIZE + sizeof((struct error){0}).text) + 1024,
+    SHOWN_NAME_SIZE = 4 * NAME_SIZE,
+};
 
 static uint64_t fetched_bytes(const struct job_result *result)
 {
@@ -43,23 +50,24 @@ static void print_json(const struct job *job, const struct job_result *result,
     json_number(&json, "connections", result->facts.connections);
     json_number(&json, "retries", result->facts.retries);
     json_close(&json, '}');
-    if (!json.overflow)
-        puts(line);
+    assert(!json.overflow);
+    puts(line);
 }
 
 static void print_text(const struct job *job, const struct job_result *result)
 {
     char rate[UNITS_TEXT_SIZE], took[UNITS_TEXT_SIZE], resumed[64] = "";
-    char hex[SHA256_HEX_SIZE];
+    char hex[SHA256_HEX_SIZE], name[SHOWN_NAME_SIZE];
     uint64_t ms = result->elapsed_ms > 0 ? result->elapsed_ms : 1;
 
+    utf8_show(name, sizeof name, job->name);
     units_format_size(rate,
                       (uint64_t)((double)fetched_bytes(result) * 1e3 / (double)ms));
     units_format_duration(took, result->elapsed_ms);
     if (result->resumed > 0)
         snprintf(resumed, sizeof resumed, ", %" PRIu64 " of them earlier",
                  result->resumed);
-    printf("%s: %" PRIu64 " bytes%s, %s, %s/s over %u connection%s\n", job->name,
+    printf("%s: %" PRIu64 " bytes%s, %s, %s/s over %u connection%s\n", name,
            result->bytes, resumed, took, rate, result->facts.connections,
            result->facts.connections == 1 ? "" : "s");
     printf("  sha256 %s, ", sha256_to_hex(hex, &result->sha256));
@@ -73,14 +81,18 @@ static void print_text(const struct job *job, const struct job_result *result)
 
 void report_success(const struct job *job, const struct job_result *result)
 {
+    char name[SHOWN_NAME_SIZE];
+
     if (job->config->quiet)
         return;
-    if (job->config->json)
+    if (job->config->json) {
         print_json(job, result, result->skipped ? "skipped" : "fetched", NULL);
-    else if (result->skipped)
-        printf("%s: is there already\n", job->name);
-    else
+    } else if (result->skipped) {
+        utf8_show(name, sizeof name, job->name);
+        printf("%s: is there already\n", name);
+    } else {
         print_text(job, result);
+    }
     fflush(stdout);
 }
 

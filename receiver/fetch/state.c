@@ -366,13 +366,24 @@ enum status state_save(int dir_fd, const char *name, const struct state *state,
     fd = openat(dir_fd, fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
                 0600);
     if (fd < 0 || write_file(fd, text, n) != ST_OK || (durable && fdatasync(fd) != 0) ||
-        renameat(dir_fd, fresh, dir_fd, file) != 0)
+        renameat(dir_fd, fresh, dir_fd, file) != 0) {
         st = error_sys(err, errno, "save '%.160s'", file);
+        if (fd >= 0)
+            unlinkat(dir_fd, fresh, 0);
+    }
 out:
     if (fd >= 0)
         close(fd);
     free(text);
     return st;
+}
+
+bool state_exists(int dir_fd, const char *name)
+{
+    char file[FILE_NAME_SIZE];
+
+    snprintf(file, sizeof file, "%s.part.state", name);
+    return faccessat(dir_fd, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 void state_remove(int dir_fd, const char *name)

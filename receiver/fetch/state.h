@@ -57,8 +57,10 @@ enum status state_decode(const char *text, size_t n, struct state *out,
 /* name: of the file being fetched, in dir_fd. */
 enum status state_load(int dir_fd, const char *name, struct state *out,
                        struct error *err) MUST_CHECK;
+/* On failure the state saved before, if any, is still there. */
 enum status state_save(int dir_fd, const char *name, const struct state *state,
                        bool durable, struct error *err) MUST_CHECK;
+bool state_exists(int dir_fd, const char *name) MUST_CHECK;
 void state_remove(int dir_fd, const char *name);
 
 #endif

@@ -8,7 +8,7 @@
 enum {
     RETRY_BASE_MS = 250,
     RETRY_CAP_MS = 30 * 1000,
-    RETRY_AFTER_CAP_MS = 5 * 60 * 1000,
+    RETRY_AFTER_CAP_MS = 5 * 60 * 1000, /* who asks for more is not waited for */
     CONNECTION_BYTES_PER_S = 64 * 1024,
 };
 

@@ -34,7 +34,7 @@ struct transfer_config {
     bool ranged;       /* false: one connection, one request, no resuming */
     bool digest_known; /* a digest is at hand that will tell a wrong file */
     bool resume;       /* state says what is missing */
-    const struct part *part;
+    struct part *part;
     struct state *state; /* the URL, inode and boot filled in; for resume all of it */
     struct limiter *limiter;
 };

@@ -17,7 +17,6 @@
 
 enum {
     TRANSFER_WAIT_MAX_MS = 60 * 1000,
-    TRANSFER_BUFFER_BYTES = 512 * 1024, /* larger saves no system calls any more */
 };
 
 struct transfer {

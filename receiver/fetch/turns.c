@@ -10,6 +10,7 @@
  */
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/units.h"
 #include "receiver/fetch/transfer_private.h"
 
 #include <inttypes.h>
@@ -19,6 +20,9 @@ enum {
     PIECE_EVER_MAX = 128 * 1024 * 1024, /* what a crash may cost each connection */
     POLL_MS = 100,
     STREAK_MAX = 3, /* failures of one connection, then there are fewer */
+    BUFFERS_BYTES = 4 * 1024 * 1024, /* all connections together */
+    BUFFER_BYTES_MAX = 512 * 1024,   /* libcurl's largest */
+    PROGRESS_BYTES = 64 * 1024,      /* of a failed request, to be worth one more */
 };
 
 static const uint64_t ms_ns = 1000000;
@@ -105,15 +109,19 @@ static void leave_turn(struct worker *w)
     pthread_mutex_unlock(&t->shared.lock);
 }
 
-/* Fewer requests at a time from here on. */
-static void lower_locked(struct transfer *t, uint64_t now_ns)
+/* Fewer requests at a time from here on. False: they are few already, or have just
+ * been made so. */
+static bool lower_locked(struct transfer *t, uint64_t now_ns)
 {
+    unsigned before = t->shared.allowed;
+
     if (t->shared.last_busy_ns != 0 && now_ns - t->shared.last_busy_ns < busy_window_ns)
-        return;
+        return false;
     if (t->shared.allowed > t->shared.active)
         t->shared.allowed = t->shared.active;
     t->shared.allowed = t->shared.allowed > 1 ? t->shared.allowed / 2 : 1;
     t->shared.last_busy_ns = now_ns;
+    return t->shared.allowed < before;
 }
 
 /* Failures of connections that ran side by side are one event: only one that began
@@ -124,7 +132,7 @@ static unsigned count_failure_locked(struct worker *w, uint64_t now_ns)
 
     t->shared.retries++;
     w->streak++;
-    if (w->received >= t->config.least_bytes) {
+    if (w->received >= PROGRESS_BYTES) {
         t->shared.failures = 0;
         w->streak = 0;
     }
@@ -135,48 +143,82 @@ static unsigned count_failure_locked(struct worker *w, uint64_t now_ns)
     return t->shared.failures > 0 ? t->shared.failures : 1;
 }
 
-/* Notes the failure and when to try again. Returns the failures in a row. */
-static unsigned set_back(struct worker *w, uint64_t *delay_ms)
+/* As the server asks for it. */
+static uint64_t retry_after_ms(const struct worker *w)
+{
+    bool failure = w->kind == ANSWER_BUSY || w->kind == ANSWER_AGAIN;
+
+    return w->answered && failure ? w->answer.retry_after_ms : 0;
+}
+
+struct setback {
+    unsigned failures; /* in a row */
+    unsigned allowed;  /* connections from here on; 0: as many as before */
+    uint64_t delay_ms;
+};
+
+/* Notes the failure and when to try again. */
+static struct setback set_back(struct worker *w)
 {
     struct transfer *t = w->transfer;
     bool busy = w->answered && w->kind == ANSWER_BUSY;
     uint64_t now_ns = clock_monotonic_ns();
-    unsigned failures;
+    struct setback setback = {0};
 
     pthread_mutex_lock(&t->shared.lock);
-    failures = count_failure_locked(w, now_ns);
+    setback.failures = count_failure_locked(w, now_ns);
     if (busy || w->streak >= STREAK_MAX) {
-        lower_locked(t, now_ns);
+        if (lower_locked(t, now_ns))
+            setback.allowed = t->shared.allowed;
         w->streak = 0;
     }
-    *delay_ms = retry_delay_ms(&t->policy, failures,
-                               w->answered ? w->answer.retry_after_ms : 0);
-    w->not_before_ns = now_ns + *delay_ms * ms_ns;
+    setback.delay_ms = retry_delay_ms(&t->policy, setback.failures, retry_after_ms(w));
+    w->not_before_ns = now_ns + setback.delay_ms * ms_ns;
     if (busy && t->shared.hold_until_ns < w->not_before_ns)
         t->shared.hold_until_ns = w->not_before_ns;
     pthread_mutex_unlock(&t->shared.lock);
-    return failures;
+    return setback;
+}
+
+/* Whether there is no use in trying, or in waiting, any longer: then *last says so. */
+static bool is_over(const struct worker *w, unsigned failures, struct error *last)
+{
+    const struct retry_policy *policy = &w->transfer->policy;
+    char wait[UNITS_TEXT_SIZE];
+
+    if (retry_after_ms(w) > policy->retry_after_cap_ms) {
+        units_format_duration(wait, retry_after_ms(w));
+        error_prefix(last, "gave up, being asked to come back in %s", wait);
+        return true;
+    }
+    if (failures >= policy->max_attempts) {
+        error_prefix(last, "gave up after %u tries", failures);
+        return true;
+    }
+    return false;
 }
 
 static void fail(struct worker *w, const struct error *why)
 {
     struct transfer *t = w->transfer;
-    uint64_t delay_ms;
-    unsigned failures = set_back(w, &delay_ms);
+    struct setback setback = set_back(w);
+    struct error last = *why;
 
     pieces_release(t->pieces, &w->piece);
-    if (failures >= t->policy.max_attempts) {
-        struct error last = *why;
-
-        error_prefix(&last, "gave up after %u tries", failures);
+    if (is_over(w, setback.failures, &last)) {
         transfer_finish(t, TRANSFER_FAILED, &last, w->answered ? w->answer.status : 0);
         return;
     }
     log_event(LOG_WARN, "retrying",
               LOG_FIELDS(log_number("connection", w->index), log_text("why", why->text),
-                         log_number("delay_ms", delay_ms)),
+                         log_number("delay_ms", setback.delay_ms)),
               "connection %u: %s; again in %" PRIu64 " ms", w->index, why->text,
-              delay_ms);
+              setback.delay_ms);
+    if (setback.allowed > 0)
+        log_event(LOG_WARN, "fewer_connections",
+                  LOG_FIELDS(log_number("connections", setback.allowed)),
+                  "going on with %u connection%s", setback.allowed,
+                  setback.allowed == 1 ? "" : "s");
 }
 
 /* The address that a redirect led to may have expired: ask at the first one again. */
@@ -302,13 +344,24 @@ static void settle(struct worker *w, enum status st, const struct error *err)
     }
 }
 
+/* The more at once, the fewer system calls; a limited rate is kept best in small steps.
+ */
+static size_t buffer_bytes(const struct transfer *t)
+{
+    size_t share = BUFFERS_BYTES / t->parallel;
+
+    if (t->config.limiter->bytes_per_s > 0)
+        return 0;
+    return share < BUFFER_BYTES_MAX ? share : BUFFER_BYTES_MAX;
+}
+
 static enum status connect_worker(struct worker *w, struct error *err)
 {
     const struct transfer_config *config = &w->transfer->config;
     const struct exchange_config exchange = {
         .connect_timeout_ms = config->connect_timeout_ms,
         .ca_file = config->ca_file,
-        .receive_buffer_bytes = TRANSFER_BUFFER_BYTES,
+        .receive_buffer_bytes = buffer_bytes(w->transfer),
         .cancel = &w->transfer->stop,
     };
 

@@ -3,9 +3,7 @@
  * body -- the bytes of a file, or of a part of it, on their way to the store.
  *
  * Either from memory, or from the file as it is sent. In the latter case the file may
- * have changed since it was hashed: a store that checks the digest itself refuses such
- * a body; for any other the body is hashed once more on its way, and the last bytes are
- * held back unless the digest agrees, so that nothing is stored.
+ * have changed since it was hashed: then the store refuses the body by its sum.
  *
  * Keeps to the run's bandwidth and counts what has moved.
  * Threads: a body belongs to one thread.
@@ -22,19 +20,15 @@ struct body {
     struct upload_run *run;
     const void *memory; /* NULL: from file */
     const struct source_file *file;
-    uint64_t start;     /* of the part in the file */
-    struct sha256 *sha; /* NULL: the store checks */
-    uint64_t hashed;    /* bytes of the body in sha */
-    long long moved;    /* counted in the tally */
+    uint64_t start;  /* of the part in the file */
+    long long moved; /* counted in the tally */
 };
 
 void body_from_memory(struct body *body, struct upload_run *run, const void *memory,
-                      size_t n, const struct sha256_digest *digest);
-
-/* sha: for the store that does not check; the body's until it is done. */
+                      size_t n, const union object_sum *sum);
 void body_from_file(struct body *body, struct upload_run *run,
                     const struct source_file *file, uint64_t start, uint64_t n,
-                    const struct sha256_digest *digest, struct sha256 *sha);
+                    const union object_sum *sum);
 
 /* After an attempt that failed: what it moved was in vain. */
 void body_failed(struct body *body);

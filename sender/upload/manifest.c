@@ -81,6 +81,12 @@ void manifest_discard(struct manifest **manifest)
     destroy(manifest);
 }
 
+void manifest_own_files(const struct manifest *manifest, struct own_files *out)
+{
+    own_files_add(out, manifest->partial);
+    own_files_add(out, manifest->path);
+}
+
 static void put_escaped(FILE *file, const char *text)
 {
     for (; *text; text++) {

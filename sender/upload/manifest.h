@@ -10,7 +10,7 @@
  * a backslash before the line.
  *
  * It grows under a hidden name beside its own and takes its place, synced, when
- * published; an older manifest stays until then.
+ * published; an older manifest stays until then. Neither belongs to what is uploaded.
  *
  * Threads: manifest_add from any; the rest from one.
  */
@@ -19,12 +19,16 @@
 
 #include "common/object/object_store.h"
 #include "common/status.h"
+#include "sender/upload/own_files.h"
 
 struct manifest;
 
 enum status manifest_create(struct manifest **out, const char *path,
                             struct error *err) MUST_CHECK;
 void manifest_discard(struct manifest **manifest); /* NULL inside is fine */
+
+/* Both files: the one that grows, and the older one if there is one. */
+void manifest_own_files(const struct manifest *manifest, struct own_files *out);
 
 /* A failure to write shows when publishing. */
 void manifest_add(struct manifest *manifest, const char *path, const char *key,

@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "sender/upload/attempts.h"
+#include "sender/upload/counterpart.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -10,7 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PLACE_SIZE = OBJECT_PLACE_SIZE + OBJECT_KEY_SIZE };
+enum {
+    PLACE_SIZE = OBJECT_PLACE_SIZE + OBJECT_KEY_SIZE,
+    PARTS_MAX = 10000, /* even where the store takes more: they cost memory */
+};
 
 static const uint64_t mebibyte = UINT64_C(1) << 20;
 static const uint64_t part_default = UINT64_C(16) << 20;
@@ -35,11 +39,24 @@ uint64_t multipart_part_bytes(uint64_t size, const struct object_limits *limits)
     return bytes < limits->part_max_bytes ? bytes : limits->part_max_bytes;
 }
 
+static unsigned parts_max(const struct object_limits *limits)
+{
+    return limits->parts < PARTS_MAX ? limits->parts : PARTS_MAX;
+}
+
+size_t multipart_memory_max(const struct object_limits *limits)
+{
+    const struct multipart *m = NULL;
+
+    return sizeof *m +
+           parts_max(limits) * (sizeof *m->sums + sizeof *m->parts + sizeof *m->todo);
+}
+
 static bool fits(uint64_t size, uint64_t part_bytes, const struct object_limits *limits)
 {
     return part_bytes >= limits->part_min_bytes &&
            part_bytes <= limits->part_max_bytes &&
-           divide_up(size, part_bytes) <= limits->parts;
+           divide_up(size, part_bytes) <= parts_max(limits);
 }
 
 static uint64_t part_size(const struct multipart *multipart, unsigned index)
@@ -56,10 +73,10 @@ static enum status allocate(struct multipart *multipart, struct error *err)
 {
     unsigned count = multipart->count;
 
-    multipart->digests = calloc(count, sizeof *multipart->digests);
+    multipart->sums = calloc(count, sizeof *multipart->sums);
     multipart->parts = calloc(count, sizeof *multipart->parts);
     multipart->todo = calloc(count, sizeof *multipart->todo);
-    if (!multipart->digests || !multipart->parts || !multipart->todo)
+    if (!multipart->sums || !multipart->parts || !multipart->todo)
         return error_sys(err, ENOMEM, "send in parts");
     return ST_OK;
 }
@@ -74,7 +91,7 @@ void multipart_destroy(struct multipart **multipart)
     source_file_close(&m->file);
     resume_close(&m->slot);
     pthread_mutex_destroy(&m->failure.lock);
-    free(m->digests);
+    free(m->sums);
     free(m->parts);
     free(m->todo);
     free(m);
@@ -89,19 +106,31 @@ static enum status hash_part(struct multipart *multipart, struct worker *worker,
     uint64_t at = index * multipart->part_bytes;
     uint64_t end = at + part_size(multipart, index);
 
-    sha256_start(worker->part);
+    if (worker->md5)
+        md5_start(worker->md5);
+    else
+        sha256_start(worker->part);
     while (at < end) {
         size_t n = end - at < WORKER_READ_BYTES ? (size_t)(end - at)
                                                 : WORKER_READ_BYTES;
-        enum status st = source_file_read(&multipart->file, at, worker->buffer, n, err);
+        enum status st = latch_is_set(&worker->run->stop)
+                             ? error_set(err, ST_CLOSED, "stopped")
+                             : source_file_read(&multipart->file, at, worker->buffer, n,
+                                                err);
 
         if (st != ST_OK)
             return st;
         sha256_update(worker->whole, worker->buffer, n);
-        sha256_update(worker->part, worker->buffer, n);
+        if (worker->md5)
+            md5_update(worker->md5, worker->buffer, n);
+        else
+            sha256_update(worker->part, worker->buffer, n);
         at += n;
     }
-    return sha256_finish(worker->part, &multipart->digests[index], err);
+    if (!worker->md5)
+        return sha256_finish(worker->part, &multipart->sums[index].digest, err);
+    md5_finish(worker->md5, multipart->sums[index].md5);
+    return ST_OK;
 }
 
 static enum status hash_file(struct multipart *multipart, struct worker *worker,
@@ -110,11 +139,8 @@ static enum status hash_file(struct multipart *multipart, struct worker *worker,
     enum status st = worker_reserve(worker, WORKER_READ_BYTES, err);
 
     sha256_start(worker->whole);
-    for (unsigned i = 0; st == ST_OK && i < multipart->count; i++) {
-        if (latch_is_set(&worker->run->stop))
-            return error_set(err, ST_CLOSED, "stopped");
+    for (unsigned i = 0; st == ST_OK && i < multipart->count; i++)
         st = hash_part(multipart, worker, i, err);
-    }
     if (st == ST_OK)
         st = sha256_finish(worker->whole, &multipart->description.digest, err);
     multipart->description.has_digest = st == ST_OK;
@@ -154,7 +180,7 @@ static enum status take_listed(void *context, const struct object_part *part,
 static enum status take_up(struct multipart *multipart, struct worker *worker,
                            struct error *err)
 {
-    struct attempts attempts = {0};
+    struct attempts attempts = {.kind = ATTEMPT_LOOK};
     enum status st;
 
     forget_parts(multipart);
@@ -170,7 +196,7 @@ static enum status take_up(struct multipart *multipart, struct worker *worker,
 
 static enum status abort_upload(struct multipart *multipart, struct worker *worker)
 {
-    struct attempts attempts = {0};
+    struct attempts attempts = {.alone = true};
     struct error ignored;
     enum status st;
 
@@ -184,7 +210,7 @@ static enum status abort_upload(struct multipart *multipart, struct worker *work
 static enum status begin(struct multipart *multipart, struct worker *worker,
                          struct error *err)
 {
-    struct attempts attempts = {0};
+    struct attempts attempts = {.kind = ATTEMPT_BEGIN};
     struct resume_record record = {.part_bytes = multipart->part_bytes};
     enum status st;
 
@@ -253,7 +279,7 @@ static enum status choose_part_bytes(struct multipart *multipart,
         bytes = multipart_part_bytes(size, limits);
     if (!fits(size, bytes, limits))
         return error_set(err, ST_INVALID, "too big for %u parts of %llu bytes",
-                         limits->parts, (unsigned long long)bytes);
+                         parts_max(limits), (unsigned long long)bytes);
     multipart->part_bytes = bytes;
     multipart->count = (unsigned)divide_up(size, bytes);
     return ST_OK;
@@ -323,8 +349,7 @@ void multipart_send(struct multipart *multipart, struct worker *worker, unsigned
 {
     struct upload_run *run = worker->run;
     unsigned index = multipart->todo[ticket];
-    struct sha256 *check = run->store->limits.verifies_digest ? NULL : worker->part;
-    struct attempts attempts = {0};
+    struct attempts attempts = {.kind = ATTEMPT_PUT};
     struct body body;
     struct error err;
     uint64_t start_ns;
@@ -337,7 +362,7 @@ void multipart_send(struct multipart *multipart, struct worker *worker, unsigned
         return;
     }
     body_from_file(&body, run, &multipart->file, index * multipart->part_bytes,
-                   part_size(multipart, index), &multipart->digests[index], check);
+                   part_size(multipart, index), &multipart->sums[index]);
     do {
         start_ns = clock_monotonic_ns();
         st = object_put_part(worker->session, multipart->job.key, multipart->upload,
@@ -357,10 +382,26 @@ void multipart_send(struct multipart *multipart, struct worker *worker, unsigned
 
 /* ---- the end ---- */
 
+/* The store knows no such upload: has it been finished by a request whose answer was
+ * lost? */
+static enum status was_finished(const struct multipart *multipart,
+                                struct worker *worker, struct error *err)
+{
+    struct object_description found;
+    enum status st = counterpart_look(worker, multipart->job.key, &found, err);
+
+    if (st != ST_OK && st != ST_END)
+        return st;
+    if (st == ST_OK && counterpart_has_content(&multipart->description, &found) &&
+        counterpart_has_metadata(&multipart->description, &found))
+        return ST_OK;
+    return error_set(err, ST_END, "the store has forgotten the multipart upload");
+}
+
 static enum status put_together(struct multipart *multipart, struct worker *worker,
                                 struct error *err)
 {
-    struct attempts attempts = {0};
+    struct attempts attempts = {.kind = ATTEMPT_FINISH};
     enum status st = source_file_settled(&multipart->file, err);
 
     if (st != ST_OK)
@@ -370,7 +411,7 @@ static enum status put_together(struct multipart *multipart, struct worker *work
                            &multipart->description, multipart->parts, multipart->count,
                            err);
     while (attempts_again(&attempts, worker->run, worker->session, st, err));
-    return st;
+    return st == ST_END ? was_finished(multipart, worker, err) : st;
 }
 
 enum status multipart_finish(struct multipart *multipart, struct worker *worker,

@@ -8,7 +8,7 @@
  *     multipart_finish  by the worker whose part was the last to be done
  *
  * The whole file's digest must be known when the upload begins, because it is part of
- * the object's metadata. Each part is sent under the digest it had in that first pass,
+ * the object's metadata. Each part is sent under the sum it had in that first pass,
  * so a file that changes between the passes is noticed and nothing is put together.
  *
  * What is left unfinished stays in the store and is taken up by the next run; what
@@ -33,9 +33,9 @@ struct multipart {
     char upload[OBJECT_UPLOAD_SIZE];
     uint64_t part_bytes;
     unsigned count;
-    struct sha256_digest *digests; /* per part */
-    struct object_part *parts;     /* per part; a receipt says that it is up */
-    unsigned *todo;                /* tickets to indexes of parts */
+    union object_sum *sums;    /* per part */
+    struct object_part *parts; /* per part; a receipt says that it is up */
+    unsigned *todo;            /* tickets to indexes of parts */
     unsigned todo_count;
     struct resume_slot *slot;
     struct {
@@ -54,10 +54,17 @@ void multipart_destroy(struct multipart **multipart);
 
 void multipart_send(struct multipart *multipart, struct worker *worker,
                     unsigned ticket);
+
+/* ST_END: what was sent is gone; ST_CORRUPT: the file has changed. Both are worth a new
+ * start. */
 enum status multipart_finish(struct multipart *multipart, struct worker *worker,
                              struct error *err) MUST_CHECK;
 
 /* How big parts are when nobody says. */
 uint64_t multipart_part_bytes(uint64_t size, const struct object_limits *limits);
+
+/* The most memory that one file takes; no more of them are open than there are
+ * workers. */
+size_t multipart_memory_max(const struct object_limits *limits);
 
 #endif

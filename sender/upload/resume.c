@@ -4,6 +4,7 @@
 #include "common/object/metadata.h"
 #include "common/units.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -13,6 +14,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 struct resume_slot {
@@ -21,6 +23,8 @@ struct resume_slot {
 };
 
 enum { RECORD_SIZE = 1024, FIELDS = 4 };
+
+static const double kept_s = RESUME_DAYS * 24.0 * 60 * 60;
 
 static bool make_directories(char *path)
 {
@@ -90,43 +94,81 @@ static bool is_ours(const struct resume_slot *slot)
            named.st_dev == opened.st_dev;
 }
 
-struct resume_slot *resume_open(const char *directory, const char *place)
+static void release(struct resume_slot **slot)
 {
-    struct resume_slot *slot;
-    struct sha256_digest name;
-    char hex[SHA256_HEX_SIZE];
-
-    if (!directory || !digest_text(&name, place))
-        return NULL;
-    slot = malloc(sizeof *slot);
-    if (!slot)
-        return NULL;
-    if (snprintf(slot->path, sizeof slot->path, "%s/%s", directory,
-                 sha256_to_hex(hex, &name)) >= PATH_MAX) {
-        free(slot);
-        return NULL;
-    }
-    slot->fd = open(slot->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (slot->fd < 0 || !is_ours(slot))
-        resume_close(&slot);
-    return slot;
-}
-
-void resume_close(struct resume_slot **slot)
-{
-    if (!*slot)
-        return;
     if ((*slot)->fd >= 0)
         close((*slot)->fd);
     free(*slot);
     *slot = NULL;
 }
 
+static struct resume_slot *open_named(const char *directory, const char *name,
+                                      int create)
+{
+    struct resume_slot *slot = malloc(sizeof *slot);
+
+    if (!slot)
+        return NULL;
+    slot->fd = -1;
+    if (snprintf(slot->path, sizeof slot->path, "%s/%s", directory, name) < PATH_MAX)
+        slot->fd = open(slot->path, O_RDWR | create | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (slot->fd < 0 || !is_ours(slot))
+        release(&slot);
+    return slot;
+}
+
+struct resume_slot *resume_open(const char *directory, const char *place)
+{
+    struct sha256_digest name;
+    char hex[SHA256_HEX_SIZE];
+
+    if (!directory || !digest_text(&name, place))
+        return NULL;
+    return open_named(directory, sha256_to_hex(hex, &name), O_CREAT);
+}
+
+void resume_close(struct resume_slot **slot)
+{
+    if (!*slot)
+        return;
+    futimens((*slot)->fd, NULL); /* used: it is kept from now on */
+    release(slot);
+}
+
 void resume_forget(struct resume_slot **slot)
 {
-    if (*slot)
-        unlink((*slot)->path);
-    resume_close(slot);
+    if (!*slot)
+        return;
+    unlink((*slot)->path);
+    release(slot);
+}
+
+static bool is_old(const struct stat *st)
+{
+    return difftime(time(NULL), st->st_mtime) > kept_s;
+}
+
+void resume_sweep(const char *directory)
+{
+    DIR *stream = directory ? opendir(directory) : NULL;
+    const struct dirent *item;
+    struct sha256_digest name;
+    struct resume_slot *slot;
+    struct stat st;
+
+    if (!stream)
+        return;
+    while ((item = readdir(stream)) != NULL) {
+        if (!sha256_from_hex(item->d_name, strlen(item->d_name), &name) ||
+            fstatat(dirfd(stream), item->d_name, &st, 0) != 0 || !is_old(&st))
+            continue;
+        slot = open_named(directory, item->d_name, 0);
+        if (slot && fstat(slot->fd, &st) == 0 && is_old(&st)) /* still */
+            resume_forget(&slot);
+        else if (slot)
+            release(&slot);
+    }
+    closedir(stream);
 }
 
 /* "1 IDENTITY PART_BYTES UPLOAD\n": the line feed says that the record is whole. */

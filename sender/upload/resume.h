@@ -7,7 +7,8 @@
  * directory of the user's (XDG_STATE_HOME/blobstream, ~/.local/state/blobstream). The
  * identity in it covers digest and metadata of the whole file: an upload is taken up
  * again only for the same object. While a slot is open its file is locked, so two runs
- * never share an upload.
+ * never share an upload. A file that no run has used for RESUME_DAYS is of no use any
+ * more (its source is gone, or the store has cleaned up) and swept away.
  *
  * Errors:  resume is a convenience: a slot that cannot be opened is NULL, remembers
  *          nothing, and every function takes that.
@@ -22,6 +23,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { RESUME_DAYS = 30 };
+
 struct resume_slot;
 
 struct resume_record {
@@ -32,6 +35,9 @@ struct resume_record {
 
 /* The directory, made when missing; NULL when there is none to be had. To be freed. */
 char *resume_directory(void);
+
+/* Removes what has not been used for RESUME_DAYS. NULL is fine. */
+void resume_sweep(const char *directory);
 
 /* What resume_record.identity is made of. False when it cannot be made. */
 bool resume_identity(struct sha256_digest *out,

@@ -3,14 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <time.h>
 #include <unistd.h>
 
-#define NANOSECONDS INT64_C(1000000000)
-
 /* How long a change can go unseen: some ticks, or two seconds where the file system
  * keeps whole seconds. */
-static const int64_t tick_ns = 20 * 1000 * 1000, coarse_ns = 2 * NANOSECONDS;
+static const double tick_s = 0.02, coarse_s = 2;
 
 enum status source_file_open(struct source_file *out, const struct walk_entry *entry,
                              bool follow, struct error *err)
@@ -71,28 +70,31 @@ enum status source_file_read(const struct source_file *file, uint64_t offset,
     return ST_OK;
 }
 
-static int64_t to_ns(struct timespec time)
+static bool is_same_time(struct timespec a, struct timespec b)
 {
-    return time.tv_sec * NANOSECONDS + time.tv_nsec;
+    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+static double seconds_between(struct timespec a, struct timespec b)
+{
+    return fabs(difftime(a.tv_sec, b.tv_sec) + (double)(a.tv_nsec - b.tv_nsec) / 1e9);
 }
 
 enum status source_file_settled(const struct source_file *file, struct error *err)
 {
     struct timespec now;
     struct stat st;
-    int64_t age_ns;
 
     clock_gettime(CLOCK_REALTIME, &now); /* before fstat: the stricter order */
     if (fstat(file->fd, &st) != 0)
         return error_sys(err, errno, "look at");
     if (st.st_size != file->stat.st_size ||
-        to_ns(st.st_mtim) != to_ns(file->stat.st_mtim) ||
-        to_ns(st.st_ctim) != to_ns(file->stat.st_ctim))
+        !is_same_time(st.st_mtim, file->stat.st_mtim) ||
+        !is_same_time(st.st_ctim, file->stat.st_ctim))
         return error_set(err, ST_CORRUPT, "it changed while it was read");
-    age_ns = to_ns(now) - to_ns(st.st_ctim);
-    if (age_ns < 0) /* since the clock was read; or another machine's clock */
-        age_ns = -age_ns;
-    if (age_ns < (st.st_ctim.tv_nsec == 0 ? coarse_ns : tick_ns))
+    /* Before or after: between clock and fstat, or by another machine's clock. */
+    if (seconds_between(now, st.st_ctim) <
+        (st.st_ctim.tv_nsec == 0 ? coarse_s : tick_s))
         return error_set(err, ST_CORRUPT, "it was being written just now");
     return ST_OK;
 }

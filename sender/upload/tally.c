@@ -33,6 +33,12 @@ void tally_fail(struct tally *tally, const char *path, const char *why)
     pthread_mutex_unlock(&tally->lock);
 }
 
+void tally_exclude(struct tally *tally)
+{
+    atomic_fetch_sub(&tally->walk.files, 1);
+    atomic_fetch_add(&tally->walk.excluded, 1);
+}
+
 /* Trouble of the walk is counted as failed, but is not always a file. */
 uint64_t tally_left(const struct tally *tally)
 {

@@ -45,6 +45,9 @@ void tally_release(struct tally *tally);
 /* Counts a file that did not come through. */
 void tally_fail(struct tally *tally, const char *path, const char *why);
 
+/* For a file found that proves to be none to upload. */
+void tally_exclude(struct tally *tally);
+
 /* Files that were found but not come to. */
 uint64_t tally_left(const struct tally *tally);
 

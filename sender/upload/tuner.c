@@ -4,7 +4,7 @@
 enum {
     WINDOW_MIN_MS = 200,   /* shorter ones measure noise */
     WINDOW_MAX_MS = 5000,  /* longer ones measure yesterday */
-    REQUESTS_PER_JOB = 4,  /* in a window that counts */
+    STEPS_PER_JOB = 4,     /* in a window that counts */
     PROBE_EVERY_MS = 8000, /* when settled */
     COOL_MS = 2000,        /* after being told to slow down */
 };
@@ -17,7 +17,7 @@ static void begin_window(struct tuner *tuner, const struct tuner_sample *sample)
 {
     tuner->window_start_ms = sample->now_ms;
     tuner->window_work = sample->work;
-    tuner->window_requests = sample->requests;
+    tuner->window_steps = sample->steps;
     tuner->throttled = sample->throttled;
     tuner->idle = false;
 }
@@ -115,11 +115,11 @@ static void slow_down(struct tuner *tuner, const struct tuner_sample *sample)
 static bool is_window_full(const struct tuner *tuner, const struct tuner_sample *sample)
 {
     uint64_t age_ms = sample->now_ms - tuner->window_start_ms;
-    uint64_t requests = sample->requests - tuner->window_requests;
 
-    if (age_ms < WINDOW_MIN_MS || requests == 0)
+    if (age_ms < WINDOW_MIN_MS || sample->steps <= tuner->window_steps)
         return false;
-    return requests >= (uint64_t)tuner->jobs * REQUESTS_PER_JOB ||
+    return sample->steps - tuner->window_steps >=
+               (uint64_t)tuner->jobs * STEPS_PER_JOB ||
            age_ms >= WINDOW_MAX_MS;
 }
 
@@ -131,6 +131,8 @@ unsigned tuner_update(struct tuner *tuner, const struct tuner_sample *sample)
         slow_down(tuner, sample);
         return tuner->jobs;
     }
+    if (sample->steps < tuner->window_steps) /* what failed is taken back */
+        begin_window(tuner, sample);
     tuner->idle = tuner->idle || sample->idle;
     if (!is_window_full(tuner, sample))
         return tuner->jobs;

@@ -7,7 +7,8 @@
  * the store asks for less it halves and later climbs one by one.
  *
  * Units:   work is whatever grows with useful progress (upload: bytes delivered, and a
- *          fixed sum for each request); time in milliseconds.
+ *          fixed sum for each request); a step is enough of it to learn something from;
+ *          time in milliseconds.
  * Threads: one thread.
  * Source:  slow start and AIMD of TCP (Jacobson, 1988), on goodput instead of loss.
  */
@@ -26,17 +27,17 @@ struct tuner {
     uint64_t window_start_ms;
     uint64_t settled_ms; /* when the phase began */
     double window_work;  /* total when the window began */
-    uint64_t window_requests, throttled;
+    uint64_t window_steps, throttled;
     bool idle;          /* at some moment of the window fewer ran than were allowed */
     unsigned base_jobs; /* what a probe or a doubling is compared with */
     double base_rate;   /* its work per millisecond */
     bool probe_up;
 };
 
-struct tuner_sample { /* totals since the start of the run */
+struct tuner_sample { /* totals since the start of the run; all may shrink but time */
     uint64_t now_ms;
     double work;
-    uint64_t requests, throttled;
+    uint64_t steps, throttled;
     bool idle; /* fewer requests run than are allowed: more would change nothing */
 };
 

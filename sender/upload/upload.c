@@ -20,6 +20,7 @@
 #include "common/options.h"
 #include "common/progress.h"
 #include "common/signals.h"
+#include "sender/upload/multipart.h"
 #include "sender/upload/resume.h"
 #include "sender/upload/upload_threads.h"
 
@@ -44,9 +45,11 @@ enum {
     RETRY_CAP_MS = 20 * 1000,
     RETRY_AFTER_CAP_MS = 60 * 1000,
     ARENAS_MAX = 2,
+    STEP_BYTES = 4 << 20, /* as telling to the tuner as a file that came through */
 };
 
-/* A session with libcurl's buffers, a worker's own, a stack; and all the rest. */
+/* A session with libcurl's buffers, a worker's own, a stack; and all the rest. Files in
+ * parts come on top. */
 static const uint64_t job_bytes = UINT64_C(1) << 20, base_bytes = UINT64_C(16) << 20;
 
 /* What one request is worth to the tuner, beside its bytes: for small files the number
@@ -90,7 +93,7 @@ static void tune(struct upload *upload)
     const struct tuner_sample sample = {
         .now_ms = clock_monotonic_ns() / 1000000,
         .work = (double)moved + (double)delivered * request_work,
-        .requests = delivered,
+        .steps = delivered + (moved > 0 ? (uint64_t)moved / STEP_BYTES : 0),
         .throttled = tally->throttled,
         .idle = dispatch_running(upload->run.dispatch) < upload->tuner.jobs,
     };
@@ -180,9 +183,11 @@ static void wait_until_finished(struct upload *upload, int signal_fd)
 
 /* ---- before ---- */
 
-static unsigned jobs_that_fit(const struct upload_config *config)
+static unsigned jobs_that_fit(const struct upload_config *config,
+                              const struct object_limits *limits)
 {
-    uint64_t fit = (config->max_memory - base_bytes) / job_bytes;
+    uint64_t fit = (config->max_memory - base_bytes) /
+                   (job_bytes + multipart_memory_max(limits));
     unsigned wanted = config->jobs > 0 ? config->jobs : JOBS_AUTO_MAX;
 
     return fit < wanted ? (unsigned)fit : wanted;
@@ -206,6 +211,7 @@ static enum status open_store(struct upload *upload, struct error *err)
         .endpoint_url = config->endpoint_url,
         .region = config->region,
         .profile = config->profile,
+        .addressing = (enum object_addressing)config->addressing,
         .ca_file = config->ca_file,
         .stall_ms = config->stall_ms,
         .cancel = &upload->run.cancel,
@@ -214,13 +220,23 @@ static enum status open_store(struct upload *upload, struct error *err)
     return object_store_open(&upload->run.store, &config->where, &options, err);
 }
 
-static enum status start(struct upload *upload, struct error *err)
+/* What may lie in the tree and changes while it is read. */
+static void note_own_files(struct upload_run *run)
+{
+    own_files_add_fd(&run->own, STDOUT_FILENO);
+    own_files_add_fd(&run->own, STDERR_FILENO);
+    own_files_add(&run->own, run->config->log_file);
+    own_files_add(&run->own, run->resume_dir);
+    if (run->manifest)
+        manifest_own_files(run->manifest, &run->own);
+}
+
+static void start_tuner(struct upload *upload)
 {
     const struct upload_config *config = upload->run.config;
     unsigned first;
-    enum status st;
 
-    upload->jobs_max = jobs_that_fit(config);
+    upload->jobs_max = jobs_that_fit(config, &upload->run.store->limits);
     first = config->jobs > 0 || upload->jobs_max < JOBS_START ? upload->jobs_max
                                                               : JOBS_START;
     tuner_init(&upload->tuner, first, upload->jobs_max, clock_monotonic_ns() / 1000000);
@@ -230,15 +246,29 @@ static enum status start(struct upload *upload, struct error *err)
                                    : "as many as --max-memory allows";
     retry_budget_init(&upload->run.budget,
                       upload->jobs_max * upload->run.retry.max_attempts);
+}
+
+static enum status start(struct upload *upload, struct error *err)
+{
+    const struct upload_config *config = upload->run.config;
+    enum status st;
+
     upload->finished_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (upload->finished_fd < 0)
         return error_sys(err, errno, "eventfd");
-    st = dispatch_create(&upload->run.dispatch, QUEUE_FILES, first, err);
-    if (st == ST_OK)
-        st = open_store(upload, err);
+    st = open_store(upload, err);
+    if (st != ST_OK)
+        return st;
+    start_tuner(upload);
+    st = dispatch_create(&upload->run.dispatch, QUEUE_FILES, upload->tuner.jobs, err);
     if (st == ST_OK && config->manifest)
         st = manifest_create(&upload->run.manifest, config->manifest, err);
-    return st == ST_OK ? upload_threads_start(upload, err) : st;
+    if (st != ST_OK)
+        return st;
+    note_own_files(&upload->run);
+    if (!config->dry_run)
+        resume_sweep(upload->run.resume_dir);
+    return upload_threads_start(upload, err);
 }
 
 static void init(struct upload *upload, const struct upload_config *config)
@@ -280,24 +310,38 @@ static void release(struct upload *upload)
         close(upload->finished_fd);
 }
 
+/* A list of some of the files would be no list of what is in the store: the older one
+ * says it better. */
+static bool conclude_manifest(struct upload_run *run, bool came_to_all)
+{
+    struct error err;
+
+    if (!run->manifest)
+        return true;
+    if (!came_to_all) {
+        log_event(LOG_WARN, "manifest_kept", NULL,
+                  "Manifest: not written, the run did not come to its end");
+        manifest_discard(&run->manifest);
+        return true;
+    }
+    if (manifest_publish(&run->manifest, &err) == ST_OK)
+        return true;
+    log_event(LOG_ERROR, "manifest_failed", NULL, "Manifest: %s", err.text);
+    return false;
+}
+
 static int conclude(struct upload *upload)
 {
     struct upload_run *run = &upload->run;
-    struct error err;
     char *summary;
-    bool complete;
+    bool came_to_all, complete;
 
     run->tally.end_ns = clock_monotonic_ns();
     run->tally.jobs = upload->tuner.jobs;
     run->tally.jobs_reason = upload->tuner.reason;
-    complete = run->tally.failed == 0 && tally_left(&run->tally) == 0 &&
-               !latch_is_set(&run->stop);
-    if (!upload->prepared)
-        manifest_discard(&run->manifest); /* the older one still says it better */
-    if (run->manifest && manifest_publish(&run->manifest, &err) != ST_OK) {
-        complete = false;
-        log_event(LOG_ERROR, "manifest_failed", NULL, "Manifest: %s", err.text);
-    }
+    came_to_all = tally_left(&run->tally) == 0 && !latch_is_set(&run->stop);
+    complete = conclude_manifest(run, came_to_all) && came_to_all &&
+               run->tally.failed == 0;
     summary = run->config->log_format == LOG_FORMAT_JSON ? tally_json(&run->tally)
                                                          : tally_text(&run->tally);
     if (!summary || fputs(summary, stdout) < 0 || fflush(stdout) != 0) {

@@ -11,6 +11,7 @@
 #include <string.h>
 
 static const char *const sync_names[] = {"off", "time", "digest", NULL};
+static const char *const addressing_names[] = {"auto", "path", "virtual", NULL};
 static const char *const nice_names[] = {"off", "polite", "idle", NULL};
 
 #define AT(field)       offsetof(struct upload_config, field)
@@ -28,6 +29,14 @@ static const struct option_spec specs[] = {
      .offset = AT(region),
      .value_name = "NAME",
      .help = "of the bucket; else AWS_REGION, the profile's, us-east-1"},
+    {.name = "addressing-style",
+     .type = OPTION_CHOICE,
+     .offset = AT(addressing),
+     .value_name = "STYLE",
+     .preset = "auto",
+     .choices = addressing_names,
+     .help = "where the bucket's name goes: into the URL's path or, virtual, its host; "
+             "auto: into the host at Amazon only"},
     {.name = "profile",
      .type = OPTION_TEXT,
      .offset = AT(profile),
@@ -62,7 +71,8 @@ static const struct option_spec specs[] = {
      .offset = AT(part_size_text),
      .value_name = "SIZE",
      .preset = "auto",
-     .help = "of those parts; auto: 16 MiB, more for more than 1,000 of them"},
+     .help = "of those parts; auto: 16 MiB, more for more than 1,000 of them; no file "
+             "has more than 10,000"},
     {.name = "max-memory",
      .type = OPTION_SIZE,
      .offset = AT(max_memory),
@@ -70,7 +80,7 @@ static const struct option_spec specs[] = {
      .preset = "256MiB",
      .min = UINT64_C(32) << 20,
      .max = UINT64_C(1) << 40,
-     .help = "for buffers: bounds the jobs"},
+     .help = "for buffers and the books of files in parts: bounds the jobs"},
     {.name = "bwlimit",
      .type = OPTION_SIZE,
      .offset = AT(bandwidth),
@@ -94,7 +104,8 @@ static const struct option_spec specs[] = {
      .implied = "time",
      .choices = sync_names,
      .help =
-         "skip what the store has: same size, and same time and mode, or same digest"},
+         "skip what the store has: same size, and same time and mode (with --owner, "
+         "owner), or same digest"},
     {.name = "dry-run",
      .type = OPTION_FLAG,
      .offset = AT(dry_run),
@@ -109,7 +120,7 @@ static const struct option_spec specs[] = {
      .offset = AT(excludes),
      .value_name = "PATTERN",
      .help = "no files or directories that match: *.tmp is held against names, a/*.tmp "
-             "against whole paths; can be repeated"},
+             "against whole paths, tmp/ against directories alone; can be repeated"},
     {.name = "follow",
      .type = OPTION_FLAG,
      .offset = AT(follow),
@@ -126,7 +137,8 @@ static const struct option_spec specs[] = {
      .type = OPTION_TEXT,
      .offset = AT(manifest),
      .value_name = "FILE",
-     .help = "write what is in the store afterwards; sha256sum -c can check it"},
+     .help = "write what is in the store afterwards, unless the run ends early; "
+             "sha256sum -c can check it"},
     {.name = "max-attempts",
      .type = OPTION_COUNT,
      .offset = AT(max_attempts),

@@ -27,6 +27,7 @@ struct upload_config {
     struct object_location where;
 
     const char *endpoint_url, *region, *profile, *ca_file;
+    unsigned addressing; /* enum object_addressing */
     bool allow_public;
 
     const char *jobs_text; /* "auto" or a number */

@@ -13,8 +13,17 @@
 #include "common/retry.h"
 #include "sender/upload/dispatch.h"
 #include "sender/upload/manifest.h"
+#include "sender/upload/own_files.h"
 #include "sender/upload/tally.h"
 #include "sender/upload/upload_config.h"
+
+enum attempt_kind {
+    ATTEMPT_LOOK, /* any question */
+    ATTEMPT_PUT,  /* content: a file, a part */
+    ATTEMPT_BEGIN,
+    ATTEMPT_FINISH,
+    ATTEMPT_KINDS,
+};
 
 struct upload_run {
     const struct upload_config *config;
@@ -22,13 +31,15 @@ struct upload_run {
     struct dispatch *dispatch;
     struct manifest *manifest; /* NULL: none wanted */
     char *resume_dir;          /* NULL: nowhere to remember uploads */
+    struct own_files own;
     struct tally tally;
     struct retry_policy retry;
     struct retry_budget budget;
     struct bandwidth bandwidth;
     struct latch stop;   /* begin nothing new */
     struct latch cancel; /* and break off what is under way */
-    atomic_uint failures_in_a_row;
+    atomic_bool privacy_known;
+    atomic_uint failures_in_a_row[ATTEMPT_KINDS];
     struct {
         pthread_mutex_t lock; /* guards reason */
         char reason[256];     /* why the run gives up; "": it does not */

@@ -36,6 +36,7 @@ static void walk_config(struct upload *upload, struct walk_config *out)
                    .include_count = config->includes.count,
                    .excludes = config->excludes.items,
                    .exclude_count = config->excludes.count},
+        .own = &upload->run.own,
         .stop = &upload->run.stop,
         .file = take_file,
         .trouble = take_trouble,
@@ -94,7 +95,6 @@ static void run_walk(void *context, unsigned index)
 
     (void)index;
     if (prepare_store(upload, &err) == ST_OK && start_workers(upload, &err) == ST_OK) {
-        upload->prepared = true;
         walk(upload);
         return;
     }

@@ -20,7 +20,6 @@ struct upload {
     struct scan *scan; /* NULL: nobody looks at a progress bar */
     struct crew *walk;
     struct crew *workers; /* the walk's until that is joined */
-    bool prepared;        /* the same: the store is there */
     unsigned jobs_max;
     int finished_fd;
     atomic_uint working;

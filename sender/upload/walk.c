@@ -115,6 +115,7 @@ static bool is_loop(const struct walk *walk, const struct level *level)
     return false;
 }
 
+/* ST_END: not to be walked. */
 static enum status open_level(struct walk *walk, struct level *out, int parent_fd,
                               const char *parent, const char *name, struct error *err)
 {
@@ -127,9 +128,16 @@ static enum status open_level(struct walk *walk, struct level *out, int parent_f
 
     if (fd < 0)
         return error_sys(err, errno, "open directory");
-    if (fstat(fd, &st) == 0) {
-        level.device = st.st_dev;
-        level.inode = st.st_ino;
+    if (fstat(fd, &st) != 0) {
+        error_sys(err, errno, "look at");
+        close(fd);
+        return ST_SYSTEM;
+    }
+    level.device = st.st_dev;
+    level.inode = st.st_ino;
+    if (walk->depth > 0 && own_files_have(walk->config->own, &st)) {
+        close(fd);
+        return ST_END;
     }
     if (is_loop(walk, &level)) {
         close(fd);
@@ -162,12 +170,14 @@ static void descend(struct walk *walk, const char *name)
     else
         st = open_level(walk, &walk->level[walk->depth], top->directory->fd,
                         top->directory->path, name, &err);
-    if (st != ST_OK) {
+    if (st == ST_OK) {
+        walk->depth++;
+        atomic_fetch_add(&walk->counts->directories, 1);
+    } else if (st == ST_END) {
+        atomic_fetch_add(&walk->counts->excluded, 1);
+    } else {
         report(walk, top->directory, name, &err);
-        return;
     }
-    walk->depth++;
-    atomic_fetch_add(&walk->counts->directories, 1);
 }
 
 static void ascend(struct walk *walk)
@@ -230,22 +240,25 @@ static enum status hand_out(struct walk *walk, struct walk_directory *directory,
     return st;
 }
 
+/* *kind is known afterwards if it is wanted: what is excluded is not even looked at. */
 static bool is_wanted(struct walk *walk, const struct walk_directory *directory,
-                      const char *name, enum kind kind)
+                      const struct dirent *item, enum kind *kind)
 {
     const struct filter *filter = &walk->config->filter;
+    bool filtered = filter->include_count + filter->exclude_count > 0;
     char path[PATH_MAX];
     int n;
 
-    if (kind == KIND_GONE || filter->include_count + filter->exclude_count == 0)
-        return true;
-    n = snprintf(path, sizeof path, "%s%s", directory->path, name);
-    if (n < 0 || (size_t)n >= sizeof path) /* no key can hold it: reported later */
-        return true;
-    if (filter_wants(filter, path, kind == KIND_DIRECTORY))
-        return true;
-    atomic_fetch_add(&walk->counts->excluded, 1);
-    return false;
+    if (filtered) {
+        n = snprintf(path, sizeof path, "%s%s", directory->path, item->d_name);
+        if (n < 0 || (size_t)n >= sizeof path) /* no key can hold it: reported later */
+            filtered = false;
+    }
+    if (filtered && filter_excludes(filter, path))
+        return false;
+    *kind = kind_of(walk, directory, item);
+    return !filtered || *kind == KIND_GONE ||
+           filter_wants(filter, path, *kind == KIND_DIRECTORY);
 }
 
 static enum status take(struct walk *walk, const struct dirent *item, struct error *err)
@@ -256,9 +269,10 @@ static enum status take(struct walk *walk, const struct dirent *item, struct err
 
     if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
         return ST_OK;
-    kind = kind_of(walk, directory, item);
-    if (!is_wanted(walk, directory, name, kind))
+    if (!is_wanted(walk, directory, item, &kind)) {
+        atomic_fetch_add(&walk->counts->excluded, 1);
         return ST_OK;
+    }
     switch (kind) {
     case KIND_FILE:
         return hand_out(walk, directory, name, err);

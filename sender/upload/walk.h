@@ -8,6 +8,8 @@
  *
  * Links:   not followed, and counted; with `follow` they are, and a link to a directory
  *          that is being walked already is reported as a loop.
+ * Own:     what the program itself writes is passed over, as if excluded: here the
+ *          directories, which are looked at anyway; whoever opens a file, the files.
  * Errors:  what cannot be read is reported to `trouble` and passed over; only the root
  *          fails the walk. A directory deeper than WALK_DEPTH_MAX is trouble, too.
  * Owner:   an entry belongs to whom it was handed to, until walk_entry_release.
@@ -19,6 +21,7 @@
 #include "common/latch.h"
 #include "common/status.h"
 #include "sender/upload/filter.h"
+#include "sender/upload/own_files.h"
 
 #include <limits.h>
 #include <stdatomic.h>
@@ -42,7 +45,8 @@ struct walk_config {
     const char *root;
     bool follow;
     struct filter filter;
-    const struct latch *stop; /* set: the walk ends */
+    const struct own_files *own; /* NULL: none */
+    const struct latch *stop;    /* set: the walk ends */
 
     /* Takes *entry, waiting for room as needed. A failure ends the walk with it. */
     enum status (*file)(void *context, struct walk_entry **entry, struct error *err);

@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "sender/upload/attempts.h"
 #include "sender/upload/body.h"
+#include "sender/upload/counterpart.h"
 #include "sender/upload/multipart.h"
 #include "sender/upload/naming.h"
 
@@ -57,6 +58,25 @@ static void record(struct worker *worker, const struct file_job *job,
         manifest_add(worker->run->manifest, job->path, job->key, description);
 }
 
+/* The first object tells what no question before it could. */
+static void check_privacy(struct worker *worker, const char *key)
+{
+    struct upload_run *run = worker->run;
+    bool is_public = false;
+    struct error err;
+
+    if (run->config->allow_public || atomic_exchange(&run->privacy_known, true))
+        return;
+    if (object_is_public(worker->session, key, &is_public, &err) != ST_OK)
+        atomic_store(&run->privacy_known, false); /* then the next one */
+    if (!is_public)
+        return;
+    error_set(&err, ST_REFUSED,
+              "%s '%s' is open to the public: anyone can read '%.100s'",
+              run->store->ops->title, run->config->where.bucket, key);
+    upload_give_up(run, err.text);
+}
+
 void worker_succeeded(struct worker *worker, const struct file_job *job,
                       const struct object_description *description)
 {
@@ -70,39 +90,21 @@ void worker_succeeded(struct worker *worker, const struct file_job *job,
               LOG_FIELDS(log_text("path", job->path), log_text("key", job->key),
                          log_number("bytes", description->size)),
               "uploaded %s, %" PRIu64 " bytes", job->path, description->size);
-}
-
-/* ---- what the store has already ---- */
-
-static bool is_same(const struct upload_config *config,
-                    const struct object_description *ours,
-                    const struct object_description *theirs)
-{
-    if (ours->size != theirs->size)
-        return false;
-    if (config->sync == SYNC_DIGEST)
-        return theirs->has_digest && sha256_equal(&ours->digest, &theirs->digest);
-    return theirs->has_modified && ours->modified.tv_sec == theirs->modified.tv_sec &&
-           ours->modified.tv_nsec == theirs->modified.tv_nsec &&
-           (!theirs->has_mode || ours->mode == theirs->mode);
-}
-
-static enum status look(struct worker *worker, const char *key,
-                        struct object_description *out, struct error *err)
-{
-    struct attempts attempts = {0};
-    enum status st;
-
-    do
-        st = object_look(worker->session, key, out, err);
-    while (attempts_again(&attempts, worker->run, worker->session, st, err));
-    return st;
+    check_privacy(worker, job->key);
 }
 
 /* ---- reading and sending ---- */
 
+static void hash_bytes(struct worker *worker, struct md5 *md5, size_t n)
+{
+    sha256_update(worker->whole, worker->buffer, n);
+    if (md5)
+        md5_update(md5, worker->buffer, n);
+}
+
 static enum status hash_in_steps(struct worker *worker, const struct source_file *file,
-                                 struct sha256_digest *digest, struct error *err)
+                                 struct md5 *md5, struct sha256_digest *digest,
+                                 struct error *err)
 {
     uint64_t size = source_file_size(file);
     enum status st = worker_reserve(worker, WORKER_READ_BYTES, err);
@@ -116,7 +118,7 @@ static enum status hash_in_steps(struct worker *worker, const struct source_file
             return error_set(err, ST_CLOSED, "stopped");
         st = source_file_read(file, at, worker->buffer, n, err);
         if (st == ST_OK)
-            sha256_update(worker->whole, worker->buffer, n);
+            hash_bytes(worker, md5, n);
     }
     if (st == ST_OK)
         st = sha256_finish(worker->whole, digest, err);
@@ -124,7 +126,8 @@ static enum status hash_in_steps(struct worker *worker, const struct source_file
 }
 
 static enum status hash_in_memory(struct worker *worker, const struct source_file *file,
-                                  struct sha256_digest *digest, struct error *err)
+                                  struct md5 *md5, struct sha256_digest *digest,
+                                  struct error *err)
 {
     size_t n = (size_t)source_file_size(file);
     enum status st = worker_reserve(worker, n > BUFFER_MIN_BYTES ? n : BUFFER_MIN_BYTES,
@@ -135,7 +138,7 @@ static enum status hash_in_memory(struct worker *worker, const struct source_fil
     if (st != ST_OK)
         return st;
     sha256_start(worker->whole);
-    sha256_update(worker->whole, worker->buffer, n);
+    hash_bytes(worker, md5, n);
     return sha256_finish(worker->whole, digest, err);
 }
 
@@ -144,32 +147,42 @@ static bool is_small(const struct source_file *file)
     return source_file_size(file) <= WORKER_SMALL_BYTES;
 }
 
+/* sum: for the store; NULL: not to be sent. */
 static enum status hash(struct worker *worker, const struct source_file *file,
-                        struct sha256_digest *digest, struct error *err)
+                        struct sha256_digest *digest, union object_sum *sum,
+                        struct error *err)
 {
-    enum status st = is_small(file) ? hash_in_memory(worker, file, digest, err)
-                                    : hash_in_steps(worker, file, digest, err);
+    struct md5 *md5 = sum ? worker->md5 : NULL;
+    enum status st;
 
-    return st == ST_OK ? source_file_settled(file, err) : st;
+    if (md5)
+        md5_start(md5);
+    st = is_small(file) ? hash_in_memory(worker, file, md5, digest, err)
+                        : hash_in_steps(worker, file, md5, digest, err);
+    if (st != ST_OK)
+        return st;
+    if (md5)
+        md5_finish(md5, sum->md5);
+    else if (sum)
+        sum->digest = *digest;
+    return source_file_settled(file, err);
 }
 
 static enum status put(struct worker *worker, const struct file_job *job,
                        const struct source_file *file,
-                       const struct object_description *description, struct error *err)
+                       const struct object_description *description,
+                       const union object_sum *sum, struct error *err)
 {
     struct upload_run *run = worker->run;
-    struct sha256 *check = run->store->limits.verifies_digest ? NULL : worker->part;
-    struct attempts attempts = {0};
+    struct attempts attempts = {.kind = ATTEMPT_PUT};
     struct body body;
     uint64_t start_ns;
     enum status st;
 
     if (is_small(file))
-        body_from_memory(&body, run, worker->buffer, (size_t)description->size,
-                         &description->digest);
+        body_from_memory(&body, run, worker->buffer, (size_t)description->size, sum);
     else
-        body_from_file(&body, run, file, 0, description->size, &description->digest,
-                       check);
+        body_from_file(&body, run, file, 0, description->size, sum);
     do {
         start_ns = clock_monotonic_ns();
         st = object_put(worker->session, job->key, description, &body.object, err);
@@ -222,19 +235,20 @@ static enum status compare(struct worker *worker, const struct file_job *job,
 {
     const struct upload_config *config = worker->run->config;
     struct object_description theirs;
-    enum status st = look(worker, job->key, &theirs, err);
+    enum status st = counterpart_look(worker, job->key, &theirs, err);
 
     if (st == ST_END)
         return ST_OK;
     if (st != ST_OK || theirs.size != ours->size)
         return st;
     if (config->sync == SYNC_DIGEST || (worker->run->manifest && !theirs.has_digest)) {
-        st = hash(worker, file, &ours->digest, err);
+        st = hash(worker, file, &ours->digest, NULL, err);
         ours->has_digest = st == ST_OK;
     }
     if (st != ST_OK)
         return st;
-    *skip = is_same(config, ours, &theirs);
+    *skip = config->sync == SYNC_DIGEST ? counterpart_has_content(ours, &theirs)
+                                        : counterpart_has_metadata(ours, &theirs);
     if (*skip && !ours->has_digest)
         ours->digest = theirs.digest;
     return ST_OK;
@@ -245,6 +259,7 @@ static enum status send_opened(struct worker *worker, struct file_job *job,
 {
     const struct upload_config *config = worker->run->config;
     struct object_description description;
+    union object_sum sum;
     bool skip = false;
     enum status st = ST_OK;
 
@@ -262,12 +277,13 @@ static enum status send_opened(struct worker *worker, struct file_job *job,
         would_upload(worker, job, &description);
         return ST_OK;
     }
-    if (description.size > config->multipart_threshold)
+    if (description.size > config->multipart_threshold ||
+        description.size > worker->run->store->limits.single_bytes)
         return send_in_parts(worker, job, file, err);
-    st = hash(worker, file, &description.digest, err);
+    st = hash(worker, file, &description.digest, &sum, err);
     description.has_digest = true;
     if (st == ST_OK)
-        st = put(worker, job, file, &description, err);
+        st = put(worker, job, file, &description, &sum, err);
     if (st == ST_OK)
         worker_succeeded(worker, job, &description);
     return st;
@@ -282,7 +298,10 @@ static enum status send_once(struct worker *worker, struct file_job *job,
 
     if (st != ST_OK)
         return st;
-    st = send_opened(worker, job, &file, err);
+    if (own_files_have(&worker->run->own, &file.stat))
+        tally_exclude(&worker->run->tally);
+    else
+        st = send_opened(worker, job, &file, err);
     source_file_close(&file);
     return st;
 }
@@ -342,7 +361,7 @@ static void finish_batch(struct worker *worker, struct multipart *multipart)
     struct error err;
     enum status st = multipart_finish(multipart, worker, &err);
 
-    if (st == ST_CORRUPT && multipart->job.tries < TRIES_MAX) {
+    if ((st == ST_CORRUPT || st == ST_END) && multipart->job.tries < TRIES_MAX) {
         job = multipart->job;
         multipart->job.entry = NULL;
         multipart_destroy(&multipart);
@@ -376,6 +395,8 @@ static enum status open_worker(struct worker *worker, struct error *err)
 
     if (st == ST_OK)
         st = sha256_create(&worker->part, err);
+    if (st == ST_OK && worker->run->store->limits.wants_md5)
+        st = md5_create(&worker->md5, err);
     if (st == ST_OK)
         st = object_session_open(worker->run->store, &worker->session, err);
     return st;
@@ -408,5 +429,6 @@ void worker_run(void *context, unsigned index)
     object_session_close(&worker.session);
     sha256_destroy(&worker.whole);
     sha256_destroy(&worker.part);
+    md5_destroy(&worker.md5);
     free(worker.buffer);
 }

@@ -21,6 +21,7 @@ struct worker {
     struct upload_run *run;
     struct object_session *session;
     struct sha256 *whole, *part;
+    struct md5 *md5; /* NULL: the store wants none */
     uint8_t *buffer;
     size_t buffer_size;
 };

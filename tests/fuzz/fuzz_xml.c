@@ -53,6 +53,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(text, data, size);
     text[size] = '\0';
     check_metadata(text);
+    st = xml_read_answer(text, size, note, &pieces, &err);
+    pieces = (struct trace){0};
     if (xml_read(text, size, note, &whole, &err) != ST_OK)
         return 0;
     REQUIRE(xml_create(&xml, note, &pieces, &err) == ST_OK);

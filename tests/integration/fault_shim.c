@@ -35,6 +35,8 @@ enum call {
     CALL_SYNC_DIRECTORY,
     CALL_LINK,
     CALL_ACCEPT,
+    CALL_READ_AT,
+    CALL_WRITE_AT,
     CALLS,
 };
 
@@ -173,6 +175,38 @@ ssize_t write(int fd, const void *bytes, size_t n)
     return real(fd, bytes, n);
 }
 
+ssize_t pwrite(int fd, const void *bytes, size_t n, off_t offset)
+{
+    REAL(pwrite);
+    if (armed(CALL_WRITE_AT) && is_ours(fd) && fails(CALL_WRITE_AT))
+        return -1;
+    return real(fd, bytes, n, offset);
+}
+
+ssize_t pwrite64(int fd, const void *bytes, size_t n, off64_t offset)
+{
+    REAL(pwrite64);
+    if (armed(CALL_WRITE_AT) && is_ours(fd) && fails(CALL_WRITE_AT))
+        return -1;
+    return real(fd, bytes, n, offset);
+}
+
+ssize_t pread(int fd, void *bytes, size_t n, off_t offset)
+{
+    REAL(pread);
+    if (armed(CALL_READ_AT) && is_ours(fd) && fails(CALL_READ_AT))
+        return -1;
+    return real(fd, bytes, n, offset);
+}
+
+ssize_t pread64(int fd, void *bytes, size_t n, off64_t offset)
+{
+    REAL(pread64);
+    if (armed(CALL_READ_AT) && is_ours(fd) && fails(CALL_READ_AT))
+        return -1;
+    return real(fd, bytes, n, offset);
+}
+
 int fallocate(int fd, int mode, off_t offset, off_t length)
 {
     REAL(fallocate);
@@ -208,12 +242,28 @@ int fsync(int fd)
     return real(fd);
 }
 
+int fdatasync(int fd)
+{
+    REAL(fdatasync);
+    if (armed(CALL_SYNC_FILE) && is_ours(fd) && fails(CALL_SYNC_FILE))
+        return -1;
+    return real(fd);
+}
+
 int linkat(int from, const char *old, int to, const char *new, int flags)
 {
     REAL(linkat);
     if (armed(CALL_LINK) && is_ours_at(to, new) && fails(CALL_LINK))
         return -1;
     return real(from, old, to, new, flags);
+}
+
+int renameat(int from, const char *old, int to, const char *new)
+{
+    REAL(renameat);
+    if (armed(CALL_LINK) && is_ours_at(to, new) && fails(CALL_LINK))
+        return -1;
+    return real(from, old, to, new);
 }
 
 int renameat2(int from, const char *old, int to, const char *new, unsigned flags)

@@ -36,7 +36,9 @@ def bearer(token):
 
 
 def upload(url, *headers, body=BODY, options=()):
-    return curl(f"{url}/blobs", *options, headers=[repr_digest(body), *headers], body=body)
+    return curl(
+        f"{url}/blobs", *options, headers=[repr_digest(body), *headers], body=body
+    )
 
 
 def assert_one_refusal(receiver, **expected):
@@ -307,7 +309,9 @@ def test_blob_of_any_size_over_tls(start_tls, certificates, size):
     url = receiver.url + stored.headers["location"]
     assert curl(url, *trusting(certificates)).body == body
     if size > 1:
-        part = curl(url, *trusting(certificates), headers=[f"Range: bytes=1-{size - 1}"])
+        part = curl(
+            url, *trusting(certificates), headers=[f"Range: bytes=1-{size - 1}"]
+        )
         assert part.status == 206
         assert part.body == body[1:]
 
@@ -333,7 +337,9 @@ def test_old_tls(start_tls, certificates, newest):
     assert answer.exit == 35
     receiver.wait_event("handshake")
     current = ("--tls-max", "1.2")
-    assert upload(receiver.url, options=(*trusting(certificates), *current)).status == 201
+    assert (
+        upload(receiver.url, options=(*trusting(certificates), *current)).status == 201
+    )
 
 
 def test_plain_http_on_the_tls_port(start_tls):
@@ -341,6 +347,29 @@ def test_plain_http_on_the_tls_port(start_tls):
     with wire.connect(receiver.port) as sock:
         sock.sendall(wire.request(["GET /healthz HTTP/1.1", "Host: a"]))
         assert b"HTTP/" not in wire.read_until_closed(sock)
+
+
+def test_failed_handshakes_do_not_fill_the_log(start_tls):
+    receiver = start_tls()
+
+    def fail():
+        with wire.connect(receiver.port) as sock:
+            sock.sendall(wire.request(["GET /healthz HTTP/1.1", "Host: a"]))
+            wire.read_until_closed(sock)
+
+    began = time.monotonic()
+    for _ in range(100):
+        fail()
+    seconds = time.monotonic() - began
+    time.sleep(1.1)
+    fail()
+
+    def left_out():
+        return sum(event["count"] for event in receiver.events("suppressed"))
+
+    until(lambda: len(receiver.events("handshake")) + left_out() == 101, "all of them")
+    assert len(receiver.events("handshake")) <= 10 * (seconds + 2) + 1
+    assert left_out() > 0 or seconds > 5
 
 
 def cpu_seconds(pid):
@@ -649,6 +678,42 @@ def test_denied_blobs_stay_in_the_spool(
     assert sender.process.returncode == 0
     assert sender.summary["recovered"] == 1
     assert len(receiver.blobs()) == 2
+
+
+@pytest.fixture
+def reloading(start_receiver, start_sender, tokens):
+    """A sender without end, and the file its token is in."""
+    receiver = start_receiver("--token-file", tokens)
+    token = write_secret(tokens.with_name("token"), WRITER)
+    options = ("-n", 0, "--max-interval", "5ms", "--token-file", token)
+    sender = start_sender(receiver.url, *options)
+    sender.wait_event("delivered")
+    return receiver, sender, token
+
+
+def test_sender_reloads_its_token(reloading, tokens):
+    receiver, sender, token = reloading
+    write_secret(tokens, TOKENS + f"next write {STRANGER}\n")
+    write_secret(token, STRANGER)
+    receiver.send_signal(signal.SIGHUP)
+    receiver.wait_event("reloaded")
+    sender.send_signal(signal.SIGHUP)
+    sender.wait_event("reloaded")
+    until(lambda: receiver.events("stored")[-1]["client"] == "next", "the new token")
+    assert sender.stop(signal.SIGINT) == 0
+    assert_no_secret(sender)
+    assert_no_secret(receiver)
+
+
+def test_broken_reload_keeps_the_senders_token(reloading):
+    _, sender, token = reloading
+    write_secret(token, STRANGER, 0o644)
+    sender.send_signal(signal.SIGHUP)
+    assert sender.wait_event("reload")["level"] == "error"
+    before = len(sender.events("delivered"))
+    until(lambda: len(sender.events("delivered")) > before + 5, "more blobs")
+    assert sender.stop(signal.SIGINT) == 0
+    assert_no_secret(sender)
 
 
 def test_sender_wants_no_password_in_the_url(workspace):

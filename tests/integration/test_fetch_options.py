@@ -69,6 +69,29 @@ def test_directory_is_made(server, workspace):
     assert (workspace / "new" / "file.bin").read_bytes() == FILE
 
 
+def test_directory_is_made_with_all_above_it(server, workspace):
+    assert plain("-d", "a/b//c/", server.url, cwd=workspace).returncode == OK
+    assert (workspace / "a" / "b" / "c" / "file.bin").read_bytes() == FILE
+    (workspace / "file").touch()
+    done = plain("-d", "file/c", server.url, cwd=workspace)
+    assert done.returncode == REFUSED_HERE
+    assert "--dir: " in done.stderr and "'file/c'" in done.stderr
+
+
+def test_directory_of_the_output_is_not_made(server, workspace):
+    done = plain("-o", "a/b.bin", server.url, cwd=workspace)
+    assert done.returncode == REFUSED_HERE
+    assert "--output: " in done.stderr and "'a/b.bin'" in done.stderr
+    assert not server.calls
+
+
+def test_result_of_a_long_url_is_said(server, directory):
+    url = server.url.replace("/file.bin", '/"' * 3000 + "/file.bin")
+    outcome = fetch(directory, url)
+    assert_fetched(outcome, directory, FILE)
+    assert outcome.result["url"] == url
+
+
 def test_existing_file_is_replaced_only_by_a_good_one(server, directory):
     target = directory / "file.bin"
     target.write_bytes(b"old")
@@ -88,7 +111,9 @@ def test_no_clobber_skips(server, directory):
 
 
 def test_no_clobber_holds_for_a_file_that_appears_meanwhile(server, directory):
-    server.script = lambda call: (directory / "file.bin").write_bytes(b"theirs") and None
+    server.script = (
+        lambda call: (directory / "file.bin").write_bytes(b"theirs") and None
+    )
     outcome = fetch(directory, "--no-clobber", server.url)
     assert outcome.status == 1, outcome
     assert (directory / "file.bin").read_bytes() == b"theirs"
@@ -127,7 +152,9 @@ def test_headers_and_token_are_sent(server, directory, workspace):
     token = workspace / "token"
     token.write_text("secret-token\nnot this\n")
     token.chmod(0o600)
-    fetch(directory, "-H", "X-One: 1", "-H", "X-Two:2", "--token-file", token, server.url)
+    fetch(
+        directory, "-H", "X-One: 1", "-H", "X-Two:2", "--token-file", token, server.url
+    )
     headers = server.calls[0].headers
     assert (headers["x-one"], headers["x-two"]) == ("1", "2")
     assert headers["authorization"] == "Bearer secret-token"
@@ -193,6 +220,11 @@ def test_environment_gives_options(server, directory):
         (["--checksum", "md5=00", "http://h/a"], "--checksum"),
         (["-H", "no colon", "http://h/a"], "--header"),
         (["-H", "Bad Name: x", "http://h/a"], "--header"),
+        (["-H", "Range: bytes=0-1", "http://h/a"], "choose Range itself"),
+        (["-H", 'if-range: "v"', "http://h/a"], "choose if-range itself"),
+        (["-H", "Accept-Encoding: gzip", "http://h/a"], "choose Accept-Encoding"),
+        (["-H", "If-None-Match: *", "http://h/a"], "choose If-None-Match"),
+        (["-H", "Transfer-Encoding: chunked", "http://h/a"], "choose Transfer"),
         (["--token-file", "/nonexistent", "http://h/a"], "--token-file"),
         (["-i", "/nonexistent"], "--input-file"),
         (["-o", "a", "http://h/a", "http://h/b"], "--output"),
@@ -201,6 +233,8 @@ def test_environment_gives_options(server, directory):
         (["http://h/"], "names no file"),
         (["http://h/..%2f"], "names no file"),
         (["http://h/%2ebashrc"], "hidden"),
+        (["http://h/a%C2%9B2Jb"], "control character"),
+        (["http://h/a%E2%80%AEnib.exe"], "control character"),
         (["http://h/a.part.state"], "state of another"),
         (["--limit-rate", "fast", "http://h/a"], "--limit-rate"),
     ],
@@ -211,6 +245,20 @@ def test_nonsense_is_refused_by_name(workspace, arguments, culprit):
     assert culprit in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert not any(path.suffix == ".part" for path in workspace.iterdir())
+
+
+def test_nothing_a_terminal_would_obey_is_shown(server, directory, workspace):
+    base = server.url.rsplit("/", 1)[0]
+    done = plain("-d", directory, f"{base}/a%9B2Jb")
+    assert done.returncode == OK
+    assert done.stdout.startswith("a\\x9b2Jb: ")
+    assert os.listdir(os.fsencode(directory)) == [b"a\x9b2Jb"]
+    listing = workspace / "list"
+    listing.write_bytes(f"{base}/\x1b[2J\u202e/..\n".encode())
+    done = plain("-d", directory, "-i", listing)
+    assert done.returncode == USAGE
+    assert "\\x1b[2J" in done.stderr
+    assert "\x1b" not in done.stderr and "\u202e" not in done.stderr
 
 
 @pytest.mark.parametrize("url", ["ftp://127.0.0.1/a", "http://", "http://[::1/a"])
@@ -243,7 +291,9 @@ def test_unwritable_directory_is_an_error(server, directory):
 
 
 def test_full_disk_is_an_error(workspace):
-    with machine.small_disk(workspace, 8) as disk, BadServer(content(16 * MIB)) as server:
+    with machine.small_disk(workspace, 8) as disk, BadServer(
+        content(16 * MIB)
+    ) as server:
         outcome = fetch(disk, server.url)
         assert_failed(outcome, disk, CANNOT_WRITE)
         assert "No space left" in outcome.result["error"]

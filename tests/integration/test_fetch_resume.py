@@ -13,13 +13,23 @@ import pytest
 from helpers import programs
 from helpers.badserver import BadServer
 from helpers.digests import field, sha256_hex
-from helpers.fetching import MIB, NETWORK, OK, assert_fetched, assert_only, content, fetch
+from helpers.fetching import (
+    MIB,
+    NETWORK,
+    OK,
+    assert_fetched,
+    assert_only,
+    content,
+    fetch,
+)
 from helpers.wait import scaled, until
 
-KILLS = scaled(20, 4)
+KILLS = scaled(20, 5)
+RUNS = scaled(8, 4)
 COUNT = 4
 FILE = content(96 * MIB + 11)
 PAGES = 4 * COUNT * 4096  # what counting by pages may be wrong by
+IN_FLIGHT = MIB  # of a connection that is given up: sent, and never read
 
 
 @pytest.fixture
@@ -49,13 +59,13 @@ def start_fetch(workspace, started, directory):
     return start
 
 
-def written_bytes(path):
+def written_bytes(path, expected=FILE):
     """How much of the part file is what it should be, by blocks of a page."""
     data = path.read_bytes()
     return sum(
-        min(4096, len(FILE) - at)
+        min(4096, len(expected) - at)
         for at in range(0, len(data), 4096)
-        if data[at : at + 4096] == FILE[at : at + 4096]
+        if data[at : at + 4096] == expected[at : at + 4096]
     )
 
 
@@ -67,30 +77,62 @@ def claimed_bytes(path):
     return len(FILE) - sum(int(end) - int(first) for first, end in gaps)
 
 
-def test_kill_at_random_moments_costs_at_most_a_piece_per_connection(
+def most_asked_for(calls):
+    """The largest piece that a request was for."""
+    return max((call.range[1] - call.range[0] + 1 for call in calls), default=0)
+
+
+def test_kill_at_a_random_moment_costs_at_most_a_piece_per_connection(
     start_fetch, directory, chance
 ):
-    part, state = directory / "file.bin.part", directory / "file.bin.part.state"
+    """By what is on file, and by what the server sends afterwards."""
+    data = FILE[: 32 * MIB]
+    saved = 0
+    for _ in range(KILLS):
+        with BadServer(data) as server:
+            run = start_fetch("--limit-rate", "64MiB", server.url)
+            time.sleep(chance.uniform(0.02, 0.45))
+            run.kill()
+            until(lambda: server.active["now"] == 0, "the server to notice")
+            first_calls = len(server.calls)
+            piece = most_asked_for(server.calls)
+            assert piece <= len(data) // 8
+            assert not (directory / "file.bin").exists(), "too late to be killed"
+            part = directory / "file.bin.part"
+            written = written_bytes(part, data) if part.exists() else 0
+
+            outcome = fetch(directory, "-c", COUNT, server.url)
+            sent = sum(call.sent for call in server.calls[first_calls:])
+        assert_fetched(outcome, directory, data)
+        resumed = outcome.result["resumed_bytes"]
+        assert written - COUNT * piece - PAGES <= resumed <= written + PAGES
+        again = sent - (len(data) - written)
+        assert again <= COUNT * (piece + IN_FLIGHT) + PAGES
+        saved += resumed
+        (directory / "file.bin").unlink()
+    assert saved > KILLS * MIB
+
+
+def test_fetch_that_is_killed_again_and_again_gets_done(start_fetch, directory, chance):
+    state = directory / "file.bin.part.state"
     checksum = f"sha-256={sha256_hex(FILE)}"
-    rate = f"{len(FILE) // 6 // 1024}KiB"
+    rate = f"{len(FILE) // 3 // 1024}KiB"
     kept = 0
     with BadServer(FILE) as server:
-        for number in range(KILLS):
+        for number in range(RUNS):
             run = start_fetch("--checksum", checksum, "--limit-rate", rate, server.url)
             if number == 0:
                 until(state.exists, "the first piece")
             time.sleep(chance.uniform(0.02, 0.3))
             run.kill()
-            if (directory / "file.bin").exists():
-                pytest.fail("done too soon to be killed")
-            pieces = [call.range[1] - call.range[0] + 1 for call in server.calls]
+            assert not (directory / "file.bin").exists(), "too late to be killed"
             claimed = claimed_bytes(state)
-            lost = written_bytes(part) - claimed
-            assert -PAGES <= lost <= COUNT * max(pieces) + PAGES
             assert claimed >= kept, "a later run knows less than an earlier one"
             kept = claimed
         assert kept > 0
         outcome = fetch(directory, "--checksum", checksum, server.url)
+        lost = RUNS * COUNT * (most_asked_for(server.calls) + IN_FLIGHT)
+        assert server.body_bytes <= len(FILE) + lost
     assert_fetched(outcome, directory, FILE)
     assert outcome.result["resumed_bytes"] == kept
     assert outcome.result["verified_against"] == "--checksum"
@@ -115,7 +157,8 @@ def interrupted(start_fetch, directory):
     with BadServer(FILE) as server:
         run = start_fetch("--limit-rate", "48MiB", server.url)
         until(
-            lambda: server.body_bytes > len(FILE) // 2 or run.process.poll() is not None,
+            lambda: server.body_bytes > len(FILE) // 2
+            or run.process.poll() is not None,
             "half of the file",
         )
         assert run.stop() == NETWORK
@@ -177,7 +220,9 @@ def test_server_that_lost_its_ranges_meanwhile_is_read_afresh(interrupted, direc
     "damage",
     [
         lambda part, state: state.write_bytes(state.read_bytes()[:-100]),
-        lambda part, state: state.write_text(state.read_text().replace("total 1", "total 2")),
+        lambda part, state: state.write_text(
+            state.read_text().replace("total 1", "total 2")
+        ),
         lambda part, state: state.write_bytes(b"\xff" * 200_000),
         lambda part, state: state.unlink(),
         lambda part, state: part.unlink(),
@@ -200,7 +245,8 @@ def test_state_of_another_boot_counts_only_what_was_synced(interrupted, director
     lines = state.read_text().splitlines()[:-1]
     lines = ["boot other" if line.startswith("boot ") else line for line in lines]
     lines = [
-        f"synced 0-{len(FILE)}" if line.startswith("synced ") else line for line in lines
+        f"synced 0-{len(FILE)}" if line.startswith("synced ") else line
+        for line in lines
     ]
     text = "\n".join(lines) + "\n"
     state.write_text(text + f"sha256 {hashlib.sha256(text.encode()).hexdigest()}\n")

@@ -8,7 +8,16 @@ import pytest
 
 from helpers import client, file_servers, ids
 from helpers.digests import repr_digest, sha256_hex
-from helpers.fetching import MIB, OK, assert_fetched, content, fetch
+from helpers.fetching import (
+    BAD_BYTES,
+    MIB,
+    OK,
+    assert_failed,
+    assert_fetched,
+    assert_only,
+    content,
+    fetch,
+)
 
 SIZES = [0, 1, MIB - 1, MIB, MIB + 1, 20 * MIB + 7]
 
@@ -48,6 +57,7 @@ def test_file_that_is_replaced_midway_is_never_mixed(server, directory):
     old, new = content(20 * MIB), content(20 * MIB, seed=2)
     (root / "file.bin").write_bytes(old)
     os.utime(root / "file.bin", (1_600_000_000, 1_600_000_000))
+
     def replace():
         (root / "new").write_bytes(new)
         os.replace(root / "new", root / "file.bin")
@@ -85,3 +95,36 @@ def test_blob_of_our_own_receiver_is_verified_end_to_end(receiver, directory, si
     outcome = fetch(directory, "-o", "file.bin", f"{receiver.url}/blobs/{blob}")
     assert_fetched(outcome, directory, data)
     assert outcome.result["verified_against"] == "Repr-Digest"
+
+
+def flip_a_bit(path):
+    with open(path, "r+b") as file:
+        file.seek(path.stat().st_size // 2)
+        byte = file.read(1)[0]
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes([byte ^ 1]))
+
+
+def cut_a_byte(path):
+    os.truncate(path, path.stat().st_size - 1)
+
+
+@pytest.mark.parametrize("damage", [flip_a_bit, cut_a_byte])
+@pytest.mark.parametrize("size", [2, 20 * MIB])
+def test_blob_damaged_at_rest_is_refused(receiver, directory, size, damage):
+    blob, data = ids.v7(), content(size)
+    assert client.put(receiver, blob, data, repr_digest(data)).status == 201
+    at_rest = receiver.blobs()[blob]
+    at_rest.chmod(0o600)
+    damage(at_rest)
+
+    url = f"{receiver.url}/blobs/{blob}"
+    outcome = fetch(directory, "-o", "file.bin", url)
+    assert_failed(outcome, directory, BAD_BYTES)
+    assert "Repr-Digest" in outcome.result["error"]
+    assert_only(directory)
+
+    outcome = fetch(directory, "--keep-bad", "-o", "file.bin", url)
+    assert_failed(outcome, directory, BAD_BYTES)
+    assert_only(directory, "file.bin.bad")
+    assert (directory / "file.bin.bad").read_bytes() == at_rest.read_bytes() != data

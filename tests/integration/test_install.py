@@ -3,12 +3,12 @@
 
 import os
 import re
-import shutil
 import subprocess
 
 import pytest
 
 from helpers.programs import BUILD, run
+from helpers.tools import need
 
 PROGRAMS = ["bin/blob-receiver", "bin/blob-sender"]
 OTHERS = [
@@ -28,6 +28,7 @@ def prefix():
 
 
 def introspected_prefix():
+    need("meson")
     done = subprocess.run(
         ["meson", "introspect", "--buildoptions", BUILD], capture_output=True, text=True
     )
@@ -39,8 +40,6 @@ def introspected_prefix():
 @pytest.fixture
 def installed(workspace, prefix):
     """The prefix below a staging directory."""
-    if shutil.which("meson") is None:
-        pytest.skip("meson is not installed")
     subprocess.run(
         [
             "meson",
@@ -83,8 +82,7 @@ def test_units_name_the_installed_programs(installed, prefix):
 
 
 def test_systemd_understands_the_units(installed, prefix):
-    if shutil.which("systemd-analyze") is None:
-        pytest.skip("systemd-analyze is not installed")
+    need("systemd-analyze")
     for unit in installed.glob("lib/systemd/system/blob-*"):
         unit.write_text(unit.read_text().replace(f"{prefix}/bin", f"{installed}/bin"))
     units = sorted(installed.glob("lib/systemd/system/blob-*"))
@@ -103,8 +101,7 @@ def test_systemd_understands_the_units(installed, prefix):
 
 
 def test_systemd_sysusers_understands_the_user(installed):
-    if shutil.which("systemd-sysusers") is None:
-        pytest.skip("systemd-sysusers is not installed")
+    need("systemd-sysusers")
     result = subprocess.run(
         ["systemd-sysusers", "--dry-run", installed / OTHERS[5]],
         capture_output=True,

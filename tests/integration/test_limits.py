@@ -4,17 +4,17 @@
 import contextlib
 import os
 import resource
-import shutil
 import socket
 import subprocess
 import time
 
 import pytest
 
-from helpers import machine, programs, store, wire
+from helpers import digests, ids, machine, programs, store, wire
 from helpers.client import BODY, post
 from helpers.curl import curl
 from helpers.digests import repr_digest
+from helpers.tools import need
 from helpers.wait import scaled, until
 
 WINDOW = 0.5
@@ -75,6 +75,34 @@ def test_connections_in_all(start_receiver):
         assert b"\r\nRetry-After: " in said
         held[0].close()
         until(lambda: curl(f"{receiver.url}/healthz").status == 200, "the place")
+
+
+def ask(sock):
+    """Whether the connection stays open behind the answer."""
+    sock.sendall(wire.request(["GET /healthz HTTP/1.1", "Host: a"]))
+    said = wire.read_until(sock, b'"}')
+    assert wire.statuses(said) == [200]
+    return b"\r\nConnection: close" not in said
+
+
+def test_connections_kept_for_another_request(start_receiver):
+    allow_descriptors(1500)
+    receiver = start_receiver("--max-connections-per-ip", 0)
+    with contextlib.ExitStack() as stack:
+
+        def connect():
+            return stack.enter_context(wire.connect(receiver.port))
+
+        silent = [connect() for _ in range(600)]
+        kept = [connect() for _ in range(512)]
+
+        assert all(ask(sock) for sock in kept)
+        assert not ask(connect())
+        assert all(ask(sock) for sock in kept[:3])
+
+        kept.pop().close()
+        until(lambda: ask(connect()), "its place")
+        assert not ask(silent.pop())
 
 
 def test_descriptor_limit_is_raised(start_receiver):
@@ -159,6 +187,31 @@ def test_standstill_is_cut(start_receiver, stops_in):
         sock.sendall(data[: data.index(b"\r\n\r\n")] if stops_in == "head" else data)
         assert wire.statuses(wire.read_until_closed(sock)) == [408]
     assert_served(receiver)
+
+
+def test_a_crowd_that_is_cut_does_not_fill_the_log(start_receiver):
+    receiver = start_receiver(*PACED)
+
+    def stand_still(count):
+        with contextlib.ExitStack() as stack:
+            held = [
+                stack.enter_context(wire.connect(receiver.port)) for _ in range(count)
+            ]
+            for sock in held:
+                sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n")
+            for sock in held:
+                assert wire.statuses(wire.read_until_closed(sock)) == [408]
+
+    stand_still(100)
+    assert len(receiver.events("too_slow")) <= 40
+    time.sleep(1.1)
+    stand_still(1)
+
+    def counted():
+        left_out = sum(event["count"] for event in receiver.events("suppressed"))
+        return len(receiver.events("too_slow")) + left_out
+
+    until(lambda: counted() == 101, "all of them")
 
 
 def test_answer_nobody_reads_is_cut(start_receiver):
@@ -275,6 +328,8 @@ def test_below_the_minimum_nothing_is_taken(start_receiver, workspace):
     with machine.small_disk(workspace, 48) as disk:
         receiver = start_receiver("--min-free", "8MiB", directory=disk / "blobs")
         assert ready(receiver)
+        again = [repr_digest(BODY), digests.key(ids.v7())]
+        assert post(receiver, BODY, *again).status == 201
         with ballast(disk, leaving=7 << 20):
             answer = post(receiver, BODY, repr_digest(BODY))
             assert answer.status == 507
@@ -283,6 +338,8 @@ def test_below_the_minimum_nothing_is_taken(start_receiver, workspace):
                 receiver, BODY, repr_digest(BODY), "Transfer-Encoding: chunked"
             )
             assert chunked.status == 507
+            for framing in ([], ["Transfer-Encoding: chunked"]):
+                assert post(receiver, BODY, *again, *framing).status == 200
             answer = curl(f"{receiver.url}/readyz")
             assert answer.status == 503
             assert "--min-free" in answer.problem["detail"]
@@ -308,7 +365,7 @@ def test_chunked_upload_stops_at_the_minimum(start_receiver, workspace):
 @pytest.mark.parametrize("mebibytes", [2, 12])  # a promise, and allocated blocks
 def test_room_is_set_aside_before_the_body(start_receiver, workspace, mebibytes):
     length = mebibytes << 20
-    room = length * 3 // 2 + (1 << 20)
+    room = length * 2 + (2 << 20)
     expecting = ["Expect: 100-continue"]
     with machine.small_disk(workspace, 48) as disk:
         receiver = start_receiver("--min-free", "1MiB", directory=disk / "blobs")
@@ -316,16 +373,36 @@ def test_room_is_set_aside_before_the_body(start_receiver, workspace, mebibytes)
             first.sendall(head_of(length, *expecting))
             assert wire.read_until(first, b"\r\n\r\n").startswith(b"HTTP/1.1 100")
             with wire.connect(receiver.port) as second:
-                second.sendall(head_of(length, *expecting))
+                second.sendall(head_of(length + (2 << 20), *expecting))
                 assert wire.statuses(wire.read_until_closed(second)) == [507]
             if mebibytes == 12:
                 assert free_bytes(disk) < room - length + (1 << 20)
             first.close()
             until(lambda: not receiver.hidden_files(), "the upload to be dropped")
             with wire.connect(receiver.port) as third:
-                third.sendall(head_of(length, *expecting))
+                third.sendall(head_of(length + (2 << 20), *expecting))
                 assert wire.read_until(third, b"\r\n\r\n").startswith(b"HTTP/1.1 100")
         receiver.assert_nothing_left()
+
+
+def test_announcements_leave_room_for_others(start_receiver, workspace):
+    body = os.urandom(8 << 20)
+    with (
+        machine.small_disk(workspace, 48) as disk,
+        contextlib.ExitStack() as stack,
+    ):
+        receiver = start_receiver("--min-free", "1MiB", directory=disk / "blobs")
+        stack.enter_context(ballast(disk, leaving=25 << 20))
+        for mebibytes in (23, 11):
+            sock = stack.enter_context(wire.connect(receiver.port))
+            sock.sendall(head_of(mebibytes << 20, "Expect: 100-continue"))
+            assert wire.read_until(sock, b"\r\n\r\n").startswith(b"HTTP/1.1 100")
+
+        assert post(receiver, body, repr_digest(body)).status == 201
+
+        sock.sendall(bytes(11 << 20))  # of which 4 MiB are left
+        assert wire.statuses(wire.read_until_closed(sock)) == [507]
+        assert ready(receiver)
 
 
 def test_more_than_the_disk_has_is_refused_at_once(start_receiver):
@@ -335,7 +412,7 @@ def test_more_than_the_disk_has_is_refused_at_once(start_receiver):
         with wire.connect(receiver.port) as sock:
             sock.sendall(head_of(length))
             assert wire.statuses(wire.read_until_closed(sock)) == [507]
-    assert ready(receiver)
+        assert ready(receiver)
     assert_served(receiver)
 
 
@@ -392,8 +469,7 @@ ATTACKS = {
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_slowhttptest(start_receiver, start_sender, attack):
     """An honest sender beside an attack loses nothing (its rate: scripts/bench/)."""
-    if shutil.which("slowhttptest") is None:
-        pytest.skip("slowhttptest is not installed")
+    need("slowhttptest")
     allow_descriptors(ATTACKERS + 500)
     receiver = start_receiver("--min-rate-window", "2s")
     body = os.urandom(1 << 20)

@@ -2,12 +2,12 @@
 """The manual pages: well formed, and true to --help."""
 
 import re
-import shutil
 import subprocess
 
 import pytest
 
 from helpers.programs import RECEIVER, ROOT, SENDER, run
+from helpers.tools import need
 
 PAGES = {
     RECEIVER: ROOT / "receiver" / "blob-receiver.8",
@@ -72,8 +72,7 @@ def test_manual_states_the_defaults_of_the_help(program, verb):
 
 @pytest.mark.parametrize("page", PAGES.values(), ids=lambda page: page.name)
 def test_mandoc_has_no_objection(page):
-    if shutil.which("mandoc") is None:
-        pytest.skip("mandoc is not installed")
+    need("mandoc")
     result = subprocess.run(
         ["mandoc", "-Tlint", "-Wwarning", page], capture_output=True, text=True
     )

@@ -2,7 +2,6 @@
 """The programs under a service manager: readiness, watchdog, sockets, signals, units."""
 
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +15,7 @@ from helpers.curl import curl
 from helpers.digests import repr_digest
 from helpers.manager import Manager, frozen, pass_sockets, threads
 from helpers.programs import BUILD, RECEIVER, Program, run
+from helpers.tools import need
 from helpers.wait import until
 
 BEAT = 0.5  # half of the manager's patience in these tests
@@ -253,8 +253,7 @@ UNITS = {
 
 @pytest.mark.parametrize("name", UNITS)
 def test_unit_is_well_confined(name):
-    if shutil.which("systemd-analyze") is None:
-        pytest.skip("systemd-analyze is not installed")
+    need("systemd-analyze")
     result = subprocess.run(
         ["systemd-analyze", "security", "--offline=true", "--no-pager", UNITS[name]],
         capture_output=True,

@@ -3,7 +3,6 @@
 
 import os
 import re
-import shutil
 import signal
 import stat
 import subprocess
@@ -13,6 +12,7 @@ import pytest
 from helpers import ids, machine, programs, store
 from helpers.curl import curl
 from helpers.digests import field, repr_digest, sha256_hex
+from helpers.tools import need
 from helpers.wait import until
 
 BODY = os.urandom(70_000)
@@ -215,7 +215,6 @@ def test_second_receiver_on_the_same_directory_is_refused(receiver):
     assert curl(f"{receiver.url}/readyz").status == 200
 
 
-@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 class TestOrder:
     """What the kernel was asked, and when: nobody is told before it is on disk."""
 
@@ -239,6 +238,7 @@ class TestOrder:
         return found
 
     def trace(self, start_receiver, workspace, *options):
+        need("strace")
         output = workspace / "trace"
         probe = subprocess.run(
             ["strace", "-f", "-o", output, "true"], capture_output=True, text=True

@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: MIT
 """blob-sender upload, read back by other clients of real S3 stores."""
 
+import hashlib
 import os
 import signal
 import stat
 import subprocess
+import threading
 
 import pytest
 
 from helpers import trees
+from helpers.scripted_store import Store, serving
 from helpers.wait import until
-
-pytest_plugins = ("helpers.stores",)
 
 MIB = 1 << 20
 
@@ -414,3 +415,108 @@ def test_restored_modes_hold_no_surprises(ceph, upload, tree):
 
     mode = int(ceph.info(f"s3://{bucket}/setuid")["x-amz-meta-mode"], 8)
     assert mode == stat.S_IFREG | 0o4755
+
+
+def described(path, **other):
+    """Headers of an object that is this file, but for what is given."""
+    about = path.stat()
+    seconds, nanoseconds = divmod(about.st_mtime_ns, 1_000_000_000)
+    known = {
+        "mtime": f"{seconds}.{nanoseconds:09}",
+        "mode": f"0{about.st_mode:o}",
+        "uid": str(about.st_uid),
+        "gid": str(about.st_gid),
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+    }
+    return {f"x-amz-meta-{name}": value for name, value in (known | other).items()}
+
+
+@pytest.mark.parametrize(
+    "options, stored, uploaded",
+    [
+        (("--owner",), {}, 0),
+        (("--owner",), {"uid": "4294967294"}, 1),
+        (("--owner",), {"gid": "4294967294"}, 1),
+        (("--owner",), {"gid": "nobody"}, 1),
+        ((), {"uid": "4294967294"}, 0),
+    ],
+)
+def test_sync_with_owner_looks_at_the_owner(upload, tree, options, stored, uploaded):
+    path = trees.write(tree / "f", b"1")
+    trees.settle()
+    there = Store(HEAD=lambda where, _: (200, "1", described(path, **stored)))
+
+    with serving(there) as env:
+        done = upload(tree, "s3://bucket", "--sync", *options, env=env)
+
+    assert done.code == 0
+    assert done.summary["uploaded"] == uploaded
+
+
+def test_what_it_writes_itself_is_not_uploaded(upload, workspace):
+    trees.write(workspace / "f", b"1")
+    (workspace / "state/blobstream").mkdir(parents=True)
+    trees.write(workspace / "state/blobstream/record", b"2")
+    trees.write(workspace / "list", b"an older manifest")
+    trees.settle()
+    store = Store()
+    options = ("--manifest", workspace / "list", "--log-file", workspace / "log")
+
+    with serving(store) as env:
+        done = upload(workspace, "s3://bucket", *options, env=env)
+
+    assert done.code == 0
+    assert [path for path, _ in store.of("PUT")] == ["/bucket/f"]
+    assert (done.summary["uploaded"], done.summary["left"]) == (1, 0)
+    subprocess.run(["sha256sum", "-c", "--strict", "list"], cwd=workspace, check=True)
+
+
+def test_a_manifest_leaves_out_what_failed(upload, tree, workspace):
+    for name in ("good", "bad"):
+        trees.write(tree / name, b"1")
+    trees.settle()
+    refused = Store(PUT=lambda path, _: (400, "") if path.endswith("bad") else None)
+
+    with serving(refused) as env:
+        done = upload(tree, "s3://bucket", "--manifest", workspace / "list", env=env)
+
+    assert done.code == 1
+    listed = (workspace / "list").read_text()
+    assert listed.endswith("  good\n") and "bad" not in listed
+
+
+def test_a_run_that_ends_early_leaves_the_older_manifest(start_upload, tree, workspace):
+    for i in range(50):
+        trees.write(tree / str(i), b"1")
+    trees.settle()
+    older = trees.write(workspace / "list", b"older")
+    going_on = threading.Event()
+    slow = Store(PUT=lambda *_: going_on.wait(10) and None)
+
+    with serving(slow) as env:
+        running = start_upload(
+            tree, "s3://bucket", "--jobs=2", "--manifest", older, env=env
+        )
+        until(lambda: slow.of("PUT"), "an upload")
+        running.send_signal(signal.SIGTERM)
+        running.wait_event("stopping")
+        going_on.set()
+        assert running.wait() == 1
+
+    assert running.summary["uploaded"] > 0
+    assert running.events("manifest_kept")
+    assert older.read_bytes() == b"older"
+    assert sorted(path.name for path in workspace.glob("*list*")) == ["list"]
+    assert not (workspace / ".list.partial").exists()
+
+
+def test_jobs_leave_room_for_files_in_parts(upload, tree):
+    trees.write(tree / "f", b"1")
+    trees.settle()
+
+    with serving(Store()) as env:
+        done = upload(tree, "s3://bucket", "--jobs=512", "--max-memory=64MiB", env=env)
+
+    assert done.summary["jobs_reason"] == "as many as --max-memory allows"
+    books = 10_000 * (32 + 80)  # of each file: a digest and a receipt for every part
+    assert 1 <= done.summary["jobs"] <= (64 - 16) * MIB // (MIB + books)

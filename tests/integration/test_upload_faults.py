@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: MIT
 """blob-sender upload when the network, the store or the tree misbehave."""
 
+import contextlib
 import hashlib
 import os
-import subprocess
+import pathlib
 import threading
 import time
 
 import pytest
 
-from helpers import stores, trees
+from helpers import scripted_store, stores, trees
 from helpers.proxy import proxy
+from helpers.tools import need
 from helpers.wait import until
-
-pytest_plugins = ("helpers.stores",)
 
 MIB = 1 << 20
 
@@ -147,7 +147,7 @@ def test_a_gateway_that_is_killed_and_comes_back_costs_only_time(
 def test_a_gateway_that_stays_away_ends_the_run_and_the_next_completes_it(
     workspace, start_upload, upload, tree
 ):
-    stores.need("radosgw", "ceph-mon", "ceph-osd")
+    need("radosgw", "ceph-mon", "ceph-osd")
     server = stores.Server("ceph-rgw.sh")
     try:
         store = stores.S3("ceph", server)
@@ -251,31 +251,6 @@ def test_a_file_that_shrinks_or_vanishes_is_reported(ceph, start_upload, tree):
     assert ceph.keys(bucket) == []
 
 
-def test_memory_does_not_grow_with_the_tree(ceph, tree, start_upload):
-    for i in range(5000):
-        trees.write(tree / f"d{i % 50}" / str(i), b"x" * 512)
-    trees.settle()
-
-    running = start_upload(tree, f"s3://{ceph.new_bucket()}", env=ceph.env)
-    peak = 0
-
-    def ended():
-        nonlocal peak
-        try:
-            with open(f"/proc/{running.pid}/status") as file:
-                for line in file:
-                    if line.startswith("VmHWM:"):
-                        peak = int(line.split()[1])
-        except OSError:
-            pass
-        return running.process.poll() is not None
-
-    until(ended, "the end", 120)
-    assert running.wait() == 0
-    if not stores.programs.sanitized():
-        assert peak < 32 * 1024, f"{peak} KiB"
-
-
 def test_two_runs_at_once_do_not_disturb_each_other(ceph, start_upload, tree, workspace):
     trees.write(tree / "big", os.urandom(30 * MIB))
     trees.settle()
@@ -289,14 +264,90 @@ def test_two_runs_at_once_do_not_disturb_each_other(ceph, start_upload, tree, wo
     assert ceph.unfinished(bucket) == []
 
 
-def test_it_runs_below_everything_else(ceph, start_upload, tree):
-    trees.write(tree / "f", b"\1" * (3 * MIB))
+IN_PARTS = ("--multipart-threshold=1", "--part-size=5MiB")
+GONE = (404, scripted_store.error("NoSuchUpload"))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {},
+        {"mtime": "1577934245.000000000"},
+        {"mode": "0100600"},
+        {"sha256": "0" * 64},
+        {"uid": "4294967294"},
+    ],
+    ids=lambda other: " ".join(other) or "all",
+)
+def test_only_the_very_object_shows_that_a_lost_answer_said_done(upload, tree, other):
+    path = trees.write(tree / "f", b"12")
+    trees.settle()
+    about = path.stat()
+    known = {
+        "mtime": f"{about.st_mtime_ns // 10**9}.{about.st_mtime_ns % 10**9:09}",
+        "mode": f"0{about.st_mode:o}",
+        "uid": str(about.st_uid),
+        "gid": str(about.st_gid),
+        "sha256": hashlib.sha256(b"12").hexdigest(),
+    }
+    headers = {f"x-amz-meta-{name}": value for name, value in (known | other).items()}
+    looks = [(200, ""), (500, ""), (200, "12", headers)]
+    store = scripted_store.Store(finish=GONE, HEAD=looks)
+
+    with scripted_store.serving(store) as env:
+        done = upload(tree, "s3://bucket", *IN_PARTS, "--owner", env=env)
+
+    assert done.code == (1 if other else 0)
+    assert done.summary["uploaded"] == (0 if other else 1)
+    # the bucket's, one that failed, one that told; and one for each time afresh
+    assert len(store.of("HEAD")) == (3 + 3 if other else 3)
+    assert bool(other) == ("forgotten" in done.reason)
+
+
+@pytest.mark.parametrize(
+    "options, refusing",
+    [(("--sync",), "PUT"), (IN_PARTS, "part"), (("--sync", *IN_PARTS), "begin")],
+    ids=["looks", "begins", "looks and parts"],
+)
+def test_good_answers_to_questions_do_not_hide_that_no_content_is_taken(
+    upload, tree, options, refusing
+):
+    for i in range(100):
+        trees.write(tree / str(i), b"xx")
     trees.settle()
 
-    running = start_upload(tree, f"s3://{ceph.new_bucket()}", "--bwlimit=1MiB", env=ceph.env)
-    running.wait_event("started")
+    def look(path, _):
+        return (404, "") if path.count("/") > 1 else None
 
-    assert os.getpriority(os.PRIO_PROCESS, running.pid) >= 5
-    ionice = subprocess.run(["ionice", "-p", str(running.pid)], capture_output=True, text=True)
-    assert "prio 7" in ionice.stdout
-    assert running.wait(60) == 0
+    store = scripted_store.Store(HEAD=look, **{refusing: (400, "")})
+
+    with scripted_store.serving(store) as env:
+        done = upload(tree, "s3://bucket", *options, "--jobs=1", env=env)
+
+    assert done.code == 1
+    assert done.events("giving_up")
+    assert len(store.of(refusing)) == 30
+
+
+def test_a_signal_does_not_wait_for_a_big_part_to_be_hashed(start_upload, tree):
+    with open(tree / "big", "wb") as file:
+        file.truncate(5 << 30)
+    trees.settle()
+    options = ("--multipart-threshold=5MiB", "--part-size=5GiB")
+
+    with scripted_store.serving(scripted_store.Store()) as env:
+        running = start_upload(tree, "s3://bucket", *options, env=env)
+        until(lambda: reading(running, tree / "big"), "the file to be read")
+        start = time.monotonic()
+        assert running.stop() == 1
+
+    assert time.monotonic() - start < 1
+    assert running.summary["left"] == 1
+
+
+def reading(program, path):
+    for fd in pathlib.Path(f"/proc/{program.pid}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            if os.readlink(fd) == str(path):
+                return True
+    return False

@@ -8,6 +8,7 @@ set -euo pipefail
 usage() {
   cat <<'TEXT'
 usage: azurite.sh install            into AZURITE_HOME
+       azurite.sh installed          exit status 0: it is
        azurite.sh start DIR PORT     print the environment for clients
        azurite.sh stop DIR
 
@@ -67,6 +68,7 @@ verb=${1:-}
 DIR=$(realpath -m "${2:-.}")
 case $verb:$# in
   install:1) install ;;
+  installed:1) [[ -x $program ]] ;;
   start:3) start "$3" ;;
   stop:2) stop ;;
   *)

@@ -15,7 +15,7 @@ usage: ceph-rgw.sh start DIR PORT      print the environment for clients
        ceph-rgw.sh stop DIR            and remove DIR's data
        ceph-rgw.sh restart DIR [SEC]   kill -9 the gateway, start it after SEC seconds
        ceph-rgw.sh admin DIR ARG...    radosgw-admin for this gateway
-       ceph-rgw.sh session DIR         RGW_STS=1: temporary keys and their token
+       ceph-rgw.sh session DIR [SEC]   RGW_STS=1: keys for so long (900), and their token
 
 Packages: radosgw ceph-mon ceph-osd
   RGW_MAX_REQ=N   more than N requests at once are answered with 503 SlowDown
@@ -71,11 +71,11 @@ spawn() { # NAME COMMAND...
   echo $! >"$DIR/run/$name.pid"
 }
 
-wait_for() { # WHAT DAEMON COMMAND...
+wait_for() { # WHAT DAEMON COMMAND...: of a daemon spawned by this very shell
   local what=$1 daemon=$2 end=$(($(now_ms) + 60000))
   shift 2
   until "$@" >/dev/null 2>&1; do
-    if ! alive "$daemon" || (($(now_ms) > end)); then
+    if ! kill -0 "$(<"$DIR/run/$daemon.pid")" 2>/dev/null || (($(now_ms) > end)); then
       tail -n 20 "$DIR/log/$daemon.out" >&2
       die "no $what"
     fi
@@ -169,11 +169,13 @@ osd class update on start = false
 [client.rgw]
 rgw data = $DIR/rgw
 rgw frontends = $frontends
+rgw dns name = localhost
 rgw thread pool size = 64
 rgw enable usage log = false
 rgw max concurrent requests = ${RGW_MAX_REQ:-1024}
 rgw s3 auth use sts = $([[ -n ${RGW_STS:-} ]] && echo true || echo false)
 rgw sts key = abcdefghijklmnop
+rgw sts min session duration = 1
 CONF
 }
 
@@ -213,22 +215,17 @@ start() {
   echo "AWS_REGION=us-east-1"
 }
 
-end() { # NAME SIGNAL
-  local pid
-  alive "$1" || return 0
-  pid=$(<"$DIR/run/$1.pid")
-  kill "-$2" "$pid" 2>/dev/null || return 0
-  for _ in $(seq 30); do
-    kill -0 "$pid" 2>/dev/null || return 0
+end() { # NAME: at once, as nothing of it is to be kept
+  while alive "$1"; do
+    kill -KILL "$(<"$DIR/run/$1.pid")" 2>/dev/null || true
     sleep 0.1
   done
-  kill -KILL "$pid" 2>/dev/null || true
 }
 
 stop() {
   local daemon
   for daemon in rgw osd mon; do
-    end "$daemon" TERM
+    end "$daemon"
   done
   if [[ -z ${KEEP:-} && -f $DIR/ceph.conf ]]; then
     rm -rf "$DIR"/{run,log,mon,osd,rgw,ceph.conf,params,monmap,tls.crt,tls.key,tls.pem}
@@ -237,13 +234,13 @@ stop() {
 }
 
 restart() {
-  end rgw KILL
+  end rgw
   sleep "${1:-0}"
   start_gateway
 }
 
 session() {
-  local answer name value
+  local seconds=${1:-900} answer name value
   if ! admin role get --role-name=uploader >/dev/null 2>&1; then
     quietly admin role create --role-name=uploader --assume-role-policy-doc='{"Version":
       "2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":
@@ -253,7 +250,7 @@ session() {
       "Resource":"arn:aws:s3:::*"}]}'
   fi
   answer=$(curl -sf -m 20 --aws-sigv4 aws:amz:us-east-1:sts --user "$ACCESS:$SECRET" \
-    -d "Action=AssumeRole&Version=2011-06-15&RoleSessionName=s1&DurationSeconds=900" \
+    -d "Action=AssumeRole&Version=2011-06-15&RoleSessionName=s1&DurationSeconds=$seconds" \
     -d "RoleArn=arn:aws:iam:::role/uploader" "http://127.0.0.1:$PORT/") ||
     die "AssumeRole failed"
   for name in AccessKeyId:AWS_ACCESS_KEY_ID SecretAccessKey:AWS_SECRET_ACCESS_KEY \
@@ -279,7 +276,7 @@ case $verb in
   stop) stop ;;
   restart) restart "$@" ;;
   admin) admin "$@" ;;
-  session) session ;;
+  session) session "$@" ;;
   *)
     usage >&2
     exit 2

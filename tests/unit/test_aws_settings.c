@@ -113,6 +113,57 @@ START_TEST(keys_of_the_environment_are_not_mixed_with_a_profile)
 }
 END_TEST
 
+START_TEST(a_token_of_the_environment_is_not_mixed_with_a_profile)
+{
+    write_file(credentials, "[default]\naws_access_key_id = D\n"
+                            "aws_secret_access_key = DS\n");
+    setenv("AWS_SESSION_TOKEN", "TOKEN", 1);
+    setenv("AWS_SECRET_ACCESS_KEY", "SK", 1);
+
+    ck_assert_int_eq(load((struct aws_wishes){0}), ST_OK);
+
+    ck_assert_str_eq(settings.access_key, "D");
+    ck_assert_str_eq(settings.secret_key, "DS");
+    ck_assert_str_eq(settings.session_token, "");
+}
+END_TEST
+
+START_TEST(keys_of_the_two_files_are_not_mixed)
+{
+    write_file(credentials, "[default]\naws_access_key_id = D\n"
+                            "aws_secret_access_key = DS\n");
+    write_file(config, "[default]\naws_access_key_id = C\naws_secret_access_key = CS\n"
+                       "aws_session_token = T\nregion = r\n");
+
+    ck_assert_int_eq(load((struct aws_wishes){0}), ST_OK);
+
+    ck_assert_str_eq(settings.secret_key, "DS");
+    ck_assert_str_eq(settings.session_token, "");
+    ck_assert_str_eq(settings.region, "r");
+}
+END_TEST
+
+START_TEST(half_a_key_is_not_completed_from_the_other_file)
+{
+    write_file(credentials, "[default]\naws_access_key_id = D\n");
+    write_file(config, "[default]\naws_secret_access_key = CS\n");
+
+    ck_assert_int_eq(load((struct aws_wishes){0}), ST_INVALID);
+}
+END_TEST
+
+START_TEST(keys_may_be_in_the_config_file)
+{
+    write_file(config, "[profile default]\naws_access_key_id = C\n"
+                       "aws_secret_access_key = CS\naws_session_token = T\n");
+
+    ck_assert_int_eq(load((struct aws_wishes){0}), ST_OK);
+
+    ck_assert_str_eq(settings.access_key, "C");
+    ck_assert_str_eq(settings.session_token, "T");
+}
+END_TEST
+
 START_TEST(what_the_caller_names_goes_first)
 {
     write_file(credentials, "[mine]\naws_access_key_id = M\n"
@@ -183,6 +234,10 @@ int main(void)
     tcase_add_test(tcase, a_profile_is_read_from_both_files);
     tcase_add_test(tcase, the_default_profile_and_region_are_the_last_resort);
     tcase_add_test(tcase, keys_of_the_environment_are_not_mixed_with_a_profile);
+    tcase_add_test(tcase, a_token_of_the_environment_is_not_mixed_with_a_profile);
+    tcase_add_test(tcase, keys_of_the_two_files_are_not_mixed);
+    tcase_add_test(tcase, half_a_key_is_not_completed_from_the_other_file);
+    tcase_add_test(tcase, keys_may_be_in_the_config_file);
     tcase_add_test(tcase, what_the_caller_names_goes_first);
     tcase_add_test(tcase, missing_credentials_are_named);
     tcase_add_test(tcase, half_a_key_is_refused);

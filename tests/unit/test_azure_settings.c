@@ -88,6 +88,40 @@ START_TEST(missing_credentials_are_named)
 }
 END_TEST
 
+static const struct {
+    const char *variable, *value, *missing;
+} without_account[] = {
+    {"AZURE_STORAGE_KEY", "AAEC", "AZURE_STORAGE_ACCOUNT is not set"},
+    {"AZURE_STORAGE_SAS_TOKEN", "sv=1&sig=a", "AZURE_STORAGE_ACCOUNT is not set"},
+    {"AZURE_STORAGE_CONNECTION_STRING", "AccountKey=AAEC;BlobEndpoint=http://h/acc",
+     "AZURE_STORAGE_CONNECTION_STRING has no AccountName"},
+    {"AZURE_STORAGE_CONNECTION_STRING", "AccountName=;SharedAccessSignature=sv=1",
+     "AZURE_STORAGE_CONNECTION_STRING has no AccountName or BlobEndpoint"},
+};
+
+START_TEST(a_missing_account_is_named)
+{
+    setenv(without_account[_i].variable, without_account[_i].value, 1);
+
+    ck_assert_int_eq(azure_settings_load(&settings, NULL, &err), ST_INVALID);
+    ck_assert_str_eq(err.text, without_account[_i].missing);
+}
+END_TEST
+
+START_TEST(a_token_with_an_endpoint_needs_no_account)
+{
+    setenv("AZURE_STORAGE_CONNECTION_STRING",
+           "BlobEndpoint=https://acc.blob.core.windows.net/;"
+           "SharedAccessSignature=?sv=1&sig=a%3D",
+           1);
+
+    ck_assert_int_eq(azure_settings_load(&settings, NULL, &err), ST_OK);
+
+    ck_assert_str_eq(settings.endpoint_url, "https://acc.blob.core.windows.net/");
+    ck_assert_str_eq(settings.sas, "sv=1&sig=a%3D");
+}
+END_TEST
+
 START_TEST(a_key_that_is_not_base64_is_refused_without_showing_it)
 {
     setenv("AZURE_STORAGE_ACCOUNT", "acc", 1);
@@ -110,6 +144,9 @@ int main(void)
     tcase_add_test(tcase, a_connection_string_may_name_a_cloud);
     tcase_add_test(tcase, the_callers_endpoint_goes_first);
     tcase_add_test(tcase, missing_credentials_are_named);
+    tcase_add_loop_test(tcase, a_missing_account_is_named, 0,
+                        COUNT_OF(without_account));
+    tcase_add_test(tcase, a_token_with_an_endpoint_needs_no_account);
     tcase_add_test(tcase, a_key_that_is_not_base64_is_refused_without_showing_it);
     suite_add_tcase(suite, tcase);
     return unit_run(suite);

@@ -518,16 +518,23 @@ START_TEST(answer_without_end_is_not_read_to_it)
 }
 END_TEST
 
-START_TEST(redirect_that_is_unusable_shows_no_secret)
+static const char *const unusable_locations[] = {
+    "Location: http://h:99999999/", "Location: ftp://127.0.0.1/a",
+    "Location: file:///etc/passwd", "Location: http://", "X-Location: /b"};
+
+START_TEST(redirect_that_leads_nowhere_is_an_answer)
 {
-    const struct server_step steps[] = {
-        {.answer = "HTTP/1.1 302 Found\r\nLocation: http://u:pw@h:99999999/?key=pw\r\n"
-                   "Content-Length: 0\r\n\r\n"}};
+    char answer[256];
+    const struct server_step steps[] = {{.answer = answer}};
     struct tray tray = {.begun = 0};
 
+    snprintf(answer, sizeof answer,
+             "HTTP/1.1 302 Found\r\n%s\r\nContent-Length: 4\r\n\r\ngone",
+             unusable_locations[_i]);
     pair_start(steps, 1);
-    ck_assert_int_eq(get_into(&tray, 3), ST_INVALID);
-    ck_assert_ptr_null(strstr(pair.err.text, "pw"));
+    ck_assert_int_eq(get_into(&tray, 3), ST_OK);
+    ck_assert_int_eq(tray.status, 302);
+    ck_assert_uint_eq(tray.length, 4);
     pair_stop();
 }
 END_TEST
@@ -643,7 +650,8 @@ static Suite *exchange_suite(void)
     tcase_add_test(tcase, redirect_is_an_answer_unless_it_is_to_be_followed);
     tcase_add_test(tcase, redirect_with_an_endless_body_is_not_followed);
     tcase_add_test(tcase, answer_without_end_is_not_read_to_it);
-    tcase_add_test(tcase, redirect_that_is_unusable_shows_no_secret);
+    tcase_add_loop_test(tcase, redirect_that_leads_nowhere_is_an_answer, 0,
+                        COUNT_OF(unusable_locations));
     tcase_add_test(tcase, redirects_end_where_they_were_to_end);
     tcase_add_test(tcase, credentials_do_not_follow_to_another_origin);
     tcase_add_test(tcase, redirect_repeats_a_body_only_when_it_says_so);

@@ -78,6 +78,11 @@ static const struct {
     /* refused */
     {206, PART STRONG "Content-Encoding: gzip\n", NULL, ANSWER_REFUSED},
     {200, "Content-Encoding: gzip\n", NULL, ANSWER_REFUSED},
+    {206, "Content-Range: bytes 100-199/9223372036854775808\n" STRONG, NULL,
+     ANSWER_REFUSED},
+    {206, "Content-Range: bytes 100-199/18446744073709551615\n" STRONG, STRONG,
+     ANSWER_REFUSED},
+    {200, "Content-Length: 18446744073709551615\n", NULL, ANSWER_REFUSED},
     {200, "Content-Encoding: br\n" STRONG, STRONG, ANSWER_REFUSED},
     {204, "", NULL, ANSWER_REFUSED},
     {302, "", NULL, ANSWER_REFUSED},

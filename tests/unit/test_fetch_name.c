@@ -7,11 +7,12 @@
 static const struct {
     const char *url, *name;
 } good[] = {
-    {"http://h/a.bin", "a.bin"},      {"http://h/dir/a.bin?x=/b/c#d/e", "a.bin"},
-    {"https://u:p@h:1/a%20b", "a b"}, {"http://h/x/%2e%2e%2fetc%2fpasswd", "passwd"},
-    {"http://h/..%2f..%2fa", "a"},    {"http://h/100%", "100%"},
-    {"http://h/a%zz", "a%zz"},        {"http://h/%E2%82%AC", "\xE2\x82\xAC"},
-    {"http://h/a..b", "a..b"},        {"h/a", "a"},
+    {"http://h/a.bin", "a.bin"},       {"http://h/dir/a.bin?x=/b/c#d/e", "a.bin"},
+    {"https://u:p@h:1/a%20b", "a b"},  {"http://h/x/%2e%2e%2fetc%2fpasswd", "passwd"},
+    {"http://h/..%2f..%2fa", "a"},     {"http://h/100%", "100%"},
+    {"http://h/a%zz", "a%zz"},         {"http://h/%E2%82%AC", "\xE2\x82\xAC"},
+    {"http://h/a..b", "a..b"},         {"h/a", "a"},
+    {"http://h/%e9t%e9", "\xE9t\xE9"}, {"http://h/%c2%a0", "\xC2\xA0"},
 };
 
 START_TEST(last_segment_of_the_decoded_path_is_the_name)
@@ -25,10 +26,25 @@ START_TEST(last_segment_of_the_decoded_path_is_the_name)
 END_TEST
 
 static const char *const bad[] = {
-    "http://h",           "http://h/",          "http://h/dir/",    "http://h?x",
-    "http://h/..",        "http://h/.",         "http://h/%2e%2e",  "http://h/a%2f",
-    "http://h/.bashrc",   "http://h/%2ebashrc", "http://h/a%0ab",   "http://h/a%00",
-    "http://h/a%1b%5b2J", "http://h/a%7f",      "http://h/x/..%2f", "http://h/a%00b/c",
+    "http://h",
+    "http://h/",
+    "http://h/dir/",
+    "http://h?x",
+    "http://h/..",
+    "http://h/.",
+    "http://h/%2e%2e",
+    "http://h/a%2f",
+    "http://h/.bashrc",
+    "http://h/%2ebashrc",
+    "http://h/a%0ab",
+    "http://h/a%00",
+    "http://h/a%1b%5b2J",
+    "http://h/a%7f",
+    "http://h/x/..%2f",
+    "http://h/a%00b/c",
+    "http://h/a%c2%9b2J",
+    "http://h/a%e2%80%ae",
+    "http://h/%e2%81%a6a",
 };
 
 START_TEST(name_that_could_do_harm_is_refused)

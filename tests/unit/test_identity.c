@@ -46,6 +46,7 @@ static const struct {
 START_TEST(the_first_line_is_the_token)
 {
     const struct identity_config config = {.token_file = file};
+    char authorization[IDENTITY_AUTHORIZATION_SIZE];
     struct identity identity;
     struct error err = {.text = ""};
     enum status st;
@@ -59,10 +60,34 @@ START_TEST(the_first_line_is_the_token)
     } else {
         ck_assert_msg(st == ST_OK, "%s", err.text);
     }
-    ck_assert_str_eq(identity.authorization,
+    ck_assert_int_eq(identity_authorize(&identity, authorization),
+                     tokens[_i].authorization != NULL);
+    ck_assert_str_eq(authorization,
                      tokens[_i].authorization ? tokens[_i].authorization : "");
     identity_release(&identity);
-    ck_assert_str_eq(identity.authorization, "");
+    ck_assert_str_eq(identity.token.authorization, "");
+}
+END_TEST
+
+START_TEST(a_token_is_replaced_by_a_good_one_only)
+{
+    const struct identity_config config = {.token_file = file};
+    char authorization[IDENTITY_AUTHORIZATION_SIZE];
+    struct identity identity;
+    struct error err;
+
+    write_file("first-token", 0600);
+    ck_assert_int_eq(identity_open(&identity, &config, &err), ST_OK);
+    write_file("second-token", 0644);
+    ck_assert_int_eq(identity_reload(&identity, &err), ST_REFUSED);
+    ck_assert(identity_authorize(&identity, authorization));
+    ck_assert_str_eq(authorization, "Bearer first-token");
+
+    write_file("second-token", 0600);
+    ck_assert_int_eq(identity_reload(&identity, &err), ST_OK);
+    ck_assert(identity_authorize(&identity, authorization));
+    ck_assert_str_eq(authorization, "Bearer second-token");
+    identity_release(&identity);
 }
 END_TEST
 
@@ -104,6 +129,7 @@ int main(void)
 
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_loop_test(tests, the_first_line_is_the_token, 0, COUNT_OF(tokens));
+    tcase_add_test(tests, a_token_is_replaced_by_a_good_one_only);
     tcase_add_test(tests, a_key_that_others_may_read_is_refused);
     tcase_add_test(tests, a_connection_gets_what_was_configured_and_no_more);
     suite_add_tcase(suite, tests);

@@ -3,6 +3,8 @@
 #include "unit.h"
 
 #include <netinet/in.h>
+#include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -95,6 +97,61 @@ START_TEST(an_unusable_address_is_named)
 }
 END_TEST
 
+/* In the place of server.c: whoever is accepted is followed by another. */
+static atomic_uint adopted, probed;
+static atomic_uint flooded_port; /* 0: nobody follows */
+
+void server_adopt(struct server *server, int fd, const struct sockaddr *peer,
+                  socklen_t length)
+{
+    uint16_t port = (uint16_t)atomic_load(&flooded_port);
+
+    (void)server;
+    (void)peer;
+    (void)length;
+    if (port != 0)
+        (void)can_connect(port);
+    close(fd);
+    atomic_fetch_add(&adopted, 1);
+}
+
+void server_probe(struct server *server, int fd)
+{
+    (void)server;
+    close(fd);
+    atomic_fetch_add(&probed, 1);
+}
+
+static bool reaches(atomic_uint *counter, unsigned n)
+{
+    for (int ms = 0; ms < 5000 && atomic_load(counter) < n; ms++)
+        poll(NULL, 0, 1);
+    return atomic_load(counter) >= n;
+}
+
+START_TEST(a_flood_of_connections_holds_up_neither_a_probe_nor_the_stop)
+{
+    struct listener *listener = open_free("127.0.0.1");
+    uint16_t port = listener_port(listener);
+    struct error err;
+    bool flooded, passed;
+
+    ck_assert_int_eq(listener_start(listener, NULL, &err), ST_OK);
+    atomic_store(&flooded_port, port);
+    ck_assert(can_connect(port));
+    flooded = reaches(&adopted, 1000);
+    listener_probe(listener, dup(STDERR_FILENO));
+    passed = reaches(&probed, 1);
+    if (!passed)
+        atomic_store(&flooded_port, 0);
+    listener_close(&listener);
+    atomic_store(&flooded_port, 0);
+
+    ck_assert(flooded);
+    ck_assert(passed);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("listener");
@@ -103,6 +160,8 @@ int main(void)
     tcase_add_test(tcase, port_0_is_a_free_one);
     tcase_add_test(tcase, a_port_in_use_is_named);
     tcase_add_test(tcase, a_closed_listener_frees_its_port);
+    tcase_add_test(tcase, a_flood_of_connections_holds_up_neither_a_probe_nor_the_stop);
+    tcase_set_timeout(tcase, 20);
     tcase_add_loop_test(tcase, an_unusable_address_is_named, 0, COUNT_OF(unusable));
     suite_add_tcase(suite, tcase);
     return unit_run(suite);

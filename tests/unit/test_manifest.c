@@ -90,6 +90,28 @@ START_TEST(an_older_manifest_stays_until_publishing)
 }
 END_TEST
 
+START_TEST(the_growing_and_the_older_one_are_its_own)
+{
+    struct own_files own = {.count = 0}, first = {.count = 0};
+    struct stat file;
+
+    ck_assert_int_eq(manifest_create(&manifest, path, &err), ST_OK);
+    manifest_own_files(manifest, &first);
+    ck_assert_int_eq(manifest_publish(&manifest, &err), ST_OK);
+    ck_assert_int_eq(manifest_create(&manifest, path, &err), ST_OK);
+    manifest_own_files(manifest, &own);
+
+    ck_assert_int_eq(first.count, 1);
+    ck_assert_int_eq(stat(path, &file), 0);
+    ck_assert(own_files_have(&own, &file));
+    ck_assert_int_eq(stat(partial, &file), 0);
+    ck_assert(own_files_have(&own, &file));
+    ck_assert_int_eq(stat("/", &file), 0);
+    ck_assert(!own_files_have(&own, &file));
+    ck_assert(!own_files_have(NULL, &file));
+}
+END_TEST
+
 START_TEST(a_place_that_cannot_be_written_is_named)
 {
     ck_assert_int_eq(manifest_create(&manifest, "/nowhere/at/all", &err), ST_SYSTEM);
@@ -106,6 +128,7 @@ int main(void)
     tcase_add_test(tcase, each_file_has_a_line_for_people_and_one_for_sha256sum);
     tcase_add_test(tcase, names_with_line_feeds_are_escaped_as_sha256sum_does);
     tcase_add_test(tcase, an_older_manifest_stays_until_publishing);
+    tcase_add_test(tcase, the_growing_and_the_older_one_are_its_own);
     tcase_add_test(tcase, a_place_that_cannot_be_written_is_named);
     suite_add_tcase(suite, tcase);
     return unit_run(suite);

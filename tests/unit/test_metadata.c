@@ -13,6 +13,9 @@ static const struct {
     {{0, 0}, "0.000000000", "1970-01-01T00:00:00.000000000Z"},
     {{-2, 500000000}, "-1.500000000", "1969-12-31T23:59:58.500000000Z"},
     {{-1, 0}, "-1.000000000", "1969-12-31T23:59:59.000000000Z"},
+    {{-1, 500000000}, "-0.500000000", "1969-12-31T23:59:59.500000000Z"},
+    {{9300000000, 1}, "9300000000.000000001", "2264-09-14T21:20:00.000000001Z"},
+    {{-9300000000, 1}, "-9299999999.999999999", "1675-04-18T02:40:00.000000001Z"},
 };
 
 START_TEST(times_go_out_with_nine_digits_and_come_back)
@@ -29,6 +32,24 @@ START_TEST(times_go_out_with_nine_digits_and_come_back)
     ck_assert(metadata_parse_date(out, &back));
     ck_assert_int_eq(back.tv_sec, times[_i].time.tv_sec);
     ck_assert_int_eq(back.tv_nsec, times[_i].time.tv_nsec);
+}
+END_TEST
+
+static const struct {
+    struct timespec time;
+    const char *text;
+} endless[] = {
+    {{INT64_MAX, 999999999}, "9223372036854775807.999999999"},
+    {{INT64_MIN, 0}, "-9223372036854775808.000000000"},
+    {{INT64_MIN, 1}, "-9223372036854775807.999999999"},
+};
+
+START_TEST(a_time_beyond_every_calendar_is_spelled_as_seconds)
+{
+    char out[METADATA_TIME_SIZE];
+
+    ck_assert_str_eq(metadata_format_time(out, endless[_i].time), endless[_i].text);
+    ck_assert_str_eq(metadata_format_date(out, endless[_i].time), endless[_i].text);
 }
 END_TEST
 
@@ -111,6 +132,18 @@ START_TEST(other_modes_are_refused)
 }
 END_TEST
 
+START_TEST(an_owner_is_a_number_of_32_bits)
+{
+    uint32_t id = 0;
+
+    ck_assert(metadata_parse_id("4294967295", &id));
+    ck_assert_uint_eq(id, UINT32_MAX);
+    ck_assert(!metadata_parse_id("4294967296", &id));
+    ck_assert(!metadata_parse_id("-1", &id));
+    ck_assert(!metadata_parse_id("", &id));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("metadata");
@@ -118,12 +151,15 @@ int main(void)
 
     tcase_add_loop_test(tcase, times_go_out_with_nine_digits_and_come_back, 0,
                         COUNT_OF(times));
+    tcase_add_loop_test(tcase, a_time_beyond_every_calendar_is_spelled_as_seconds, 0,
+                        COUNT_OF(endless));
     tcase_add_loop_test(tcase, fewer_digits_are_padded, 0, COUNT_OF(foreign_times));
     tcase_add_loop_test(tcase, other_times_are_refused, 0, COUNT_OF(bad_times));
     tcase_add_loop_test(tcase, other_dates_are_refused, 0, COUNT_OF(bad_dates));
     tcase_add_test(tcase, a_mode_is_octal_with_a_leading_zero);
     tcase_add_loop_test(tcase, modes_of_rclone_and_s3fs_are_understood, 0,
                         COUNT_OF(modes));
+    tcase_add_test(tcase, an_owner_is_a_number_of_32_bits);
     tcase_add_loop_test(tcase, other_modes_are_refused, 0, COUNT_OF(bad_modes));
     suite_add_tcase(suite, tcase);
     return unit_run(suite);

@@ -16,21 +16,23 @@ static struct pace *pace;
 static struct pace_runner runner;
 static int peer;
 
-static void connect_pair(void)
+/* Returns the peer's end; *fd is ours. */
+static int connect_pair(int *fd)
 {
     struct sockaddr_in address = {.sin_family = AF_INET};
     socklen_t length = sizeof(address);
-    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    int listener = socket(AF_INET, SOCK_STREAM, 0), end;
 
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, length), 0);
     ck_assert_int_eq(listen(listener, 1), 0);
     ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&address, &length), 0);
-    peer = socket(AF_INET, SOCK_STREAM, 0);
-    ck_assert_int_eq(connect(peer, (struct sockaddr *)&address, length), 0);
-    runner.fd = accept(listener, NULL, NULL);
-    ck_assert_int_ge(runner.fd, 0);
+    end = socket(AF_INET, SOCK_STREAM, 0);
+    ck_assert_int_eq(connect(end, (struct sockaddr *)&address, length), 0);
+    *fd = accept(listener, NULL, NULL);
+    ck_assert_int_ge(*fd, 0);
     close(listener);
+    return end;
 }
 
 static void start(uint64_t min_rate)
@@ -42,7 +44,7 @@ static void start(uint64_t min_rate)
     struct error err;
 
     ck_assert_int_eq(pace_start(&pace, &config, &err), ST_OK);
-    connect_pair();
+    peer = connect_pair(&runner.fd);
     runner.peer = "192.0.2.1:1";
     runner.plain = true;
     pace_enter(pace, &runner);
@@ -237,6 +239,52 @@ START_TEST(a_peer_that_left_with_a_request_unread_gets_its_answer)
 }
 END_TEST
 
+START_TEST(who_was_cut_off_gets_no_answer)
+{
+    start(MIN_RATE);
+    ck_assert(pace_phase(&runner, PACE_HEAD));
+
+    ck_assert(cut_within(PATIENCE_MS, NULL));
+    ck_assert(!pace_phase(&runner, PACE_BODY));
+    ck_assert(!pace_phase(&runner, PACE_ANSWER));
+    poll(NULL, 0, 3 * WINDOW_MS);
+    ck_assert_uint_eq(pace_cuts(pace), 1);
+}
+END_TEST
+
+START_TEST(who_gets_an_answer_was_not_cut_off)
+{
+    enum { RACERS = 200 };
+    static struct pace_runner racer[RACERS];
+    int end[RACERS];
+    bool answered[RACERS];
+    char said[64];
+
+    start(MIN_RATE);
+    for (int i = 0; i < RACERS; i++) {
+        end[i] = connect_pair(&racer[i].fd);
+        racer[i].peer = "192.0.2.3:3";
+        racer[i].plain = true;
+        pace_enter(pace, &racer[i]);
+        pace_phase(&racer[i], PACE_HEAD);
+    }
+    while (pace_cuts(pace) == 0)
+        poll(NULL, 0, 1);
+    for (int i = RACERS; i-- > 0;)
+        answered[i] = pace_phase(&racer[i], PACE_ANSWER);
+    poll(NULL, 0, 3 * WINDOW_MS);
+
+    for (int i = 0; i < RACERS; i++) {
+        ssize_t n = recv(end[i], said, sizeof(said), MSG_DONTWAIT);
+
+        ck_assert_int_eq(n, answered[i] ? -1 : (ssize_t)sizeof(farewell) - 1);
+        pace_leave(pace, &racer[i]);
+        close(racer[i].fd);
+        close(end[i]);
+    }
+}
+END_TEST
+
 START_TEST(without_a_rate_nobody_is_cut)
 {
     start(0);
@@ -288,6 +336,8 @@ int main(void)
     tcase_add_test(tests, many_small_requests_are_not_slow);
     tcase_add_test(tests, a_peer_that_left_between_requests_is_let_go);
     tcase_add_test(tests, a_peer_that_left_with_a_request_unread_gets_its_answer);
+    tcase_add_test(tests, who_was_cut_off_gets_no_answer);
+    tcase_add_test(tests, who_gets_an_answer_was_not_cut_off);
     tcase_add_test(tests, without_a_rate_nobody_is_cut);
     tcase_add_test(tests, one_of_many_is_cut_and_the_others_stay);
     suite_add_tcase(suite, tests);

@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static struct scratch scratch;
@@ -148,6 +150,67 @@ START_TEST(any_change_of_the_object_is_another_identity)
 }
 END_TEST
 
+static void age(int days)
+{
+    const time_t then = time(NULL) - (time_t)days * 24 * 60 * 60;
+    const struct timespec times[2] = {{.tv_sec = then}, {.tv_sec = then}};
+    struct dirent **names;
+    int n = scandir(scratch.path, &names, is_slot, alphasort);
+
+    ck_assert_int_ge(n, 1);
+    for (int i = 0; i < n; i++) {
+        ck_assert_int_eq(utimensat(scratch.dir_fd, names[i]->d_name, times, 0), 0);
+        free(names[i]);
+    }
+    free(names);
+}
+
+START_TEST(what_nobody_has_used_for_long_is_swept_away)
+{
+    struct resume_record record;
+    struct resume_slot *slot, *open;
+
+    write_record("gone", "id");
+    write_record("used", "id");
+    open = resume_open(scratch.path, "open");
+    age(RESUME_DAYS + 1);
+    slot = resume_open(scratch.path, "used");
+    resume_close(&slot);
+    resume_sweep(scratch.path);
+
+    slot = resume_open(scratch.path, "gone");
+    ck_assert(!resume_read(slot, &record));
+    resume_forget(&slot);
+    slot = resume_open(scratch.path, "used");
+    ck_assert(resume_read(slot, &record));
+    resume_forget(&slot);
+    slot = resume_open(scratch.path, "open");
+    ck_assert_ptr_null(slot); /* still there, and still locked */
+    resume_forget(&open);
+}
+END_TEST
+
+START_TEST(only_records_are_swept_and_only_old_ones)
+{
+    struct resume_record record;
+    struct resume_slot *slot;
+    int fd = openat(scratch.dir_fd, "notes", O_CREAT | O_WRONLY, 0600);
+
+    close(fd);
+    write_record("a", "id");
+    age(RESUME_DAYS - 1);
+    resume_sweep(scratch.path);
+    slot = resume_open(scratch.path, "a");
+    ck_assert(resume_read(slot, &record));
+    resume_forget(&slot);
+
+    age(RESUME_DAYS + 1);
+    resume_sweep(scratch.path);
+    resume_sweep(NULL);
+    ck_assert_int_eq(faccessat(scratch.dir_fd, "notes", F_OK, 0), 0);
+}
+END_TEST
+
 START_TEST(no_directory_is_no_trouble)
 {
     struct resume_record record;
@@ -189,6 +252,8 @@ int main(void)
     tcase_add_test(tcase, forgetting_leaves_nothing);
     tcase_add_loop_test(tcase, a_torn_record_is_none, 0, COUNT_OF(torn));
     tcase_add_test(tcase, any_change_of_the_object_is_another_identity);
+    tcase_add_test(tcase, what_nobody_has_used_for_long_is_swept_away);
+    tcase_add_test(tcase, only_records_are_swept_and_only_old_ones);
     tcase_add_test(tcase, no_directory_is_no_trouble);
     tcase_add_test(tcase, the_directory_is_made_below_the_state_home);
     suite_add_tcase(suite, tcase);

@@ -38,6 +38,32 @@ START_TEST(a_put_is_signed_with_its_length_and_sorted_headers)
 }
 END_TEST
 
+START_TEST(the_body_is_signed_by_its_md5)
+{
+    static const struct exchange_header headers[] = {
+        {"Content-MD5", "XrY7u+Ae7tCTyyK7j1rNww=="},
+        {"x-ms-blob-type", "BlockBlob"},
+        {"x-ms-date", "Fri, 26 Jun 2015 23:39:12 GMT"},
+        {"x-ms-version", "2021-12-02"},
+    };
+    const struct sharedkey_request request = {
+        .method = "PUT",
+        .account = "myaccount",
+        .path = "/myaccount/mycontainer/a%20b",
+        .headers = headers,
+        .header_count = COUNT_OF(headers),
+        .content_length = 11,
+    };
+    char out[SHAREDKEY_AUTHORIZATION_SIZE];
+    struct error err;
+
+    ck_assert_int_eq(sharedkey_authorize(key, sizeof key, &request, out, &err), ST_OK);
+
+    ck_assert_str_eq(
+        out, "SharedKey myaccount:MSGz7XsBuq6SDAx/VAbeGYWcGrl+nAFNRw1fuiGaQ+Q=");
+}
+END_TEST
+
 START_TEST(a_query_is_part_of_the_resource_and_no_length_is_empty)
 {
     static const struct exchange_header headers[] = {
@@ -72,6 +98,7 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, set_up, NULL);
     tcase_add_test(tcase, a_put_is_signed_with_its_length_and_sorted_headers);
+    tcase_add_test(tcase, the_body_is_signed_by_its_md5);
     tcase_add_test(tcase, a_query_is_part_of_the_resource_and_no_length_is_empty);
     suite_add_tcase(suite, tcase);
     return unit_run(suite);

@@ -100,6 +100,27 @@ START_TEST(a_change_of_the_same_size_is_noticed)
 }
 END_TEST
 
+static const struct timespec far_times[] = {
+    {9300000000, 1},  /* 2264: past 2^63 nanoseconds */
+    {-9300000000, 1}, /* 1675 */
+    {-1, 999999999},
+};
+
+START_TEST(a_file_of_another_age_is_settled_and_its_change_noticed)
+{
+    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, far_times[_i]};
+
+    ck_assert_int_eq(utimensat(scratch.dir_fd, "f", times, 0), 0);
+    let_it_settle();
+    ck_assert_int_eq(source_file_open(&file, entry, false, &err), ST_OK);
+    ck_assert_int_eq(source_file_settled(&file, &err), ST_OK);
+    write_file("9", 0);
+    let_it_settle();
+
+    ck_assert_int_eq(source_file_settled(&file, &err), ST_CORRUPT);
+}
+END_TEST
+
 START_TEST(growth_is_noticed)
 {
     let_it_settle();
@@ -157,6 +178,8 @@ int main(void)
     tcase_add_test(tcase, a_file_at_rest_is_settled);
     tcase_add_test(tcase, a_file_written_this_very_moment_is_not);
     tcase_add_test(tcase, a_change_of_the_same_size_is_noticed);
+    tcase_add_loop_test(tcase, a_file_of_another_age_is_settled_and_its_change_noticed,
+                        0, COUNT_OF(far_times));
     tcase_add_test(tcase, growth_is_noticed);
     tcase_add_test(tcase, a_file_that_became_shorter_cannot_be_read);
     tcase_add_test(tcase, what_became_a_link_is_not_opened);

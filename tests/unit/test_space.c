@@ -45,7 +45,7 @@ static uint64_t room(void)
     uint64_t bytes = 0;
 
     ck_assert_int_eq(store_room(store, &bytes, &err), ST_OK);
-    ck_assert_uint_gt(bytes, 4 * SLACK);
+    ck_assert_uint_gt(bytes, 12 * SLACK);
     return bytes;
 }
 
@@ -90,8 +90,8 @@ START_TEST(what_comes_unannounced_counts_as_it_comes)
     ck_assert_int_eq(space_take(space, &other, NULL, MIB / 2, &err), ST_OK);
     ck_assert_int_eq(space_take(space, &growing, file, 0, &err), ST_OK);
     for (int i = 0; i < 8; i++)
-        ck_assert_int_eq(space_grow(space, &growing, MIB / 16, &err), ST_OK);
-    ck_assert_int_eq(space_grow(space, &growing, 1, &err), ST_AGAIN);
+        ck_assert_int_eq(space_use(space, &growing, MIB / 16, &err), ST_OK);
+    ck_assert_int_eq(space_use(space, &growing, 1, &err), ST_AGAIN);
     space_give_back(space, &growing);
     space_give_back(space, &other);
     ck_assert_uint_eq(space_inflight_bytes(space), 0);
@@ -115,21 +115,64 @@ END_TEST
 
 START_TEST(promises_to_small_blobs_add_up)
 {
-    enum { SHARES = 256 };
+    enum { SHARES = 48 };
     static struct space_share share[SHARES];
-    int taken = 0;
+    struct space_share large = {0};
 
-    create(0, room() - 2 * SLACK);
+    create(0, room() - 4 * SLACK);
 
-    while (taken < SHARES &&
-           space_take(space, &share[taken], file, 2 * MIB, &err) == ST_OK)
-        taken++;
-    ck_assert_int_ge(taken, 16);
-    ck_assert_int_lt(taken, 96);
+    for (int i = 0; i < SHARES; i++)
+        ck_assert_int_eq(space_take(space, &share[i], file, 2 * MIB, &err), ST_OK);
+    ck_assert_int_eq(space_take(space, &large, file, 4 * SLACK, &err), ST_SYSTEM);
+    ck_assert_int_eq(err.sys, ENOSPC);
+    space_give_back(space, &large);
     for (int i = 0; i < SHARES; i++)
         space_give_back(space, &share[i]);
-    ck_assert_int_eq(space_take(space, &share[0], file, 2 * MIB, &err), ST_OK);
-    space_give_back(space, &share[0]);
+    ck_assert_int_eq(space_take(space, &large, file, 2 * SLACK, &err), ST_OK);
+    space_give_back(space, &large);
+}
+END_TEST
+
+static void announce_nearly_everything(uint64_t each, int n)
+{
+    for (int i = 0; i < n; i++) {
+        struct space_share never_given_back = {0};
+
+        ck_assert_int_eq(space_take(space, &never_given_back, file, each, &err), ST_OK);
+    }
+}
+
+START_TEST(announcements_leave_half_of_the_room_to_others)
+{
+    struct space_share share = {0};
+
+    create(0, room() - 8 * SLACK);
+    if (_i == 0)
+        announce_nearly_everything(7 * SLACK, 1);
+    else
+        announce_nearly_everything(2 * MIB, 256);
+
+    ck_assert_int_eq(space_take(space, &share, file, 3 * SLACK, &err), ST_OK);
+    space_give_back(space, &share);
+}
+END_TEST
+
+START_TEST(what_was_not_set_aside_is_taken_as_it_comes)
+{
+    struct space_share share = {0};
+    struct durable_file *of_others = NULL;
+
+    create(0, room() - 6 * SLACK);
+    ck_assert_int_eq(space_take(space, &share, file, 5 * SLACK, &err), ST_OK);
+    ck_assert_int_eq(store_create_file(store, &of_others, &err), ST_OK);
+    ck_assert_int_eq(durable_file_reserve(of_others, 4 * SLACK, &err), ST_OK);
+
+    ck_assert_int_eq(space_use(space, &share, 2 * SLACK, &err), ST_OK);
+    ck_assert_int_eq(space_use(space, &share, 3 * SLACK, &err), ST_SYSTEM);
+    ck_assert_int_eq(err.sys, ENOSPC);
+    space_give_back(space, &share);
+    ck_assert_uint_eq(space_inflight_bytes(space), 0);
+    durable_file_discard(&of_others);
 }
 END_TEST
 
@@ -168,6 +211,9 @@ START_TEST(a_replay_needs_no_room)
     create(0, room() + 4 * SLACK);
 
     ck_assert_int_eq(space_take(space, &share, NULL, MIB, &err), ST_OK);
+    ck_assert_int_eq(space_use(space, &share, MIB, &err), ST_OK);
+    ck_assert_int_eq(space_use(space, &share, MIB, &err), ST_OK); /* unannounced */
+    ck_assert_uint_eq(space_inflight_bytes(space), 2 * MIB);
     space_give_back(space, &share);
 }
 END_TEST
@@ -180,12 +226,12 @@ START_TEST(a_large_announcement_is_allocated_at_once)
     create(0, 0);
     before = room();
 
-    ck_assert_int_eq(space_take(space, &share, file, 8 * SLACK, &err), ST_OK);
-    ck_assert_uint_lt(room(), before - 4 * SLACK);
+    ck_assert_int_eq(space_take(space, &share, file, 4 * SLACK, &err), ST_OK);
+    ck_assert_uint_lt(room(), before - 2 * SLACK);
     ck_assert_uint_eq(durable_file_size(file), 0);
     space_give_back(space, &share);
     durable_file_discard(&file);
-    ck_assert_uint_gt(room(), before - 4 * SLACK);
+    ck_assert_uint_gt(room(), before - 2 * SLACK);
 }
 END_TEST
 
@@ -195,7 +241,7 @@ static int promise_where_nothing_can_be_allocated(void)
 
     if (space_take(space, &share, file, 8 * MIB, &err) != ST_OK)
         return 1;
-    if (share.promised != 8 * MIB)
+    if (share.aside != 8 * MIB || share.allocated)
         return 2;
     space_give_back(space, &share);
     return 0;
@@ -215,7 +261,7 @@ static int be_out_of_quota(void)
     struct space_share share = {0};
 
     return space_take(space, &share, file, 8 * MIB, &err) == ST_SYSTEM &&
-                   err.sys == EDQUOT && share.promised == 0
+                   err.sys == EDQUOT && share.aside == 0
                ? 0
                : 1;
 }
@@ -253,6 +299,17 @@ START_TEST(a_refusal_is_over_once_a_file_can_be_written)
 }
 END_TEST
 
+START_TEST(refusing_one_blob_after_another_is_no_full_disk)
+{
+    create(0, 0);
+
+    for (int i = 0; i < 3; i++) {
+        space_refused(space);
+        ck_assert_ptr_null(space_unready(space));
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("space");
@@ -264,6 +321,8 @@ int main(void)
     tcase_add_test(tests, what_comes_unannounced_counts_as_it_comes);
     tcase_add_test(tests, a_blob_that_would_eat_into_the_minimum_is_refused);
     tcase_add_test(tests, promises_to_small_blobs_add_up);
+    tcase_add_loop_test(tests, announcements_leave_half_of_the_room_to_others, 0, 2);
+    tcase_add_test(tests, what_was_not_set_aside_is_taken_as_it_comes);
     tcase_add_test(tests, too_little_free_is_unready);
     tcase_add_test(tests, absurd_announcements_do_not_overflow);
     tcase_add_test(tests, a_replay_needs_no_room);
@@ -272,6 +331,7 @@ int main(void)
     tcase_add_test(tests, a_quota_refuses_before_the_first_byte);
     tcase_add_test(tests, a_refusal_lasts_while_nothing_can_be_written);
     tcase_add_test(tests, a_refusal_is_over_once_a_file_can_be_written);
+    tcase_add_test(tests, refusing_one_blob_after_another_is_no_full_disk);
     suite_add_tcase(suite, tests);
     return unit_run(suite);
 }

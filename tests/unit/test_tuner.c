@@ -32,7 +32,7 @@ static void run(struct bench *bench, const struct store *store, unsigned ms)
             rate = store->requests_per_s;
         bench->requests += rate * STEP_MS / 1000;
         bench->sample.now_ms += STEP_MS;
-        bench->sample.requests = (uint64_t)bench->requests;
+        bench->sample.steps = (uint64_t)bench->requests;
         bench->sample.work = bench->requests * 65536;
         tuner_update(&bench->tuner, &bench->sample);
         if (bench->tuner.jobs > bench->largest)
@@ -50,6 +50,23 @@ START_TEST(grows_to_the_limit_while_that_pays)
 
     ck_assert_uint_eq(bench.tuner.jobs, 64);
     ck_assert_int_eq(bench.tuner.phase, TUNER_SETTLED);
+}
+END_TEST
+
+START_TEST(outlives_work_that_proves_to_be_in_vain)
+{
+    const struct store distant = {1e9, 20};
+    struct bench bench;
+
+    start(&bench, 64);
+    bench.requests = 1000;
+    run(&bench, &distant, STEP_MS);
+    bench.requests = 10;
+    run(&bench, &distant, 2 * STEP_MS);
+    ck_assert_uint_le(bench.tuner.jobs, 8);
+
+    run(&bench, &distant, 60000);
+    ck_assert_uint_eq(bench.tuner.jobs, 64);
 }
 END_TEST
 
@@ -157,6 +174,7 @@ int main(void)
     TCase *tcase = tcase_create("tuner");
 
     tcase_add_test(tcase, grows_to_the_limit_while_that_pays);
+    tcase_add_test(tcase, outlives_work_that_proves_to_be_in_vain);
     tcase_add_test(tcase, settles_where_more_brings_nothing);
     tcase_add_test(tcase, one_job_is_enough_for_a_store_that_serves_one);
     tcase_add_test(tcase, finds_more_when_the_store_gets_faster);

@@ -79,6 +79,47 @@ START_TEST(code_point_is_encoded_or_replaced)
 }
 END_TEST
 
+static const struct {
+    const char *text, *shown;
+} shows[] = {
+    {"", ""},
+    {"a b\"\\", "a b\"\\"},
+    {"\xC3\xBC\xE2\x82\xAC\xF0\x90\x80\x80", "\xC3\xBC\xE2\x82\xAC\xF0\x90\x80\x80"},
+    {"\n\x1F\x7F", "\\x0a\\x1f\\x7f"},
+    {"\xC2\x80\xC2\x9F\xC2\xA0", "\\xc2\\x80\\xc2\\x9f\xC2\xA0"},
+    {"a\x9B"
+     "2J",
+     "a\\x9b2J"},
+    {"\xE2\x80\xAE", "\\xe2\\x80\\xae"},
+    {"\xE2\x80\xA8\xE2\x80\xAF", "\\xe2\\x80\\xa8\xE2\x80\xAF"},
+    {"\xE2\x81\xA5\xE2\x81\xA6\xE2\x81\xA9\xE2\x81\xAA",
+     "\xE2\x81\xA5\\xe2\\x81\\xa6\\xe2\\x81\\xa9\xE2\x81\xAA"},
+    {"\xD8\x9C\xE2\x80\x8F", "\\xd8\\x9c\\xe2\\x80\\x8f"},
+};
+
+START_TEST(what_a_terminal_would_obey_is_shown_as_bytes)
+{
+    char out[64];
+    size_t length = utf8_show(out, sizeof out, shows[_i].text);
+
+    ck_assert_str_eq(out, shows[_i].shown);
+    ck_assert_uint_eq(length, strlen(out));
+}
+END_TEST
+
+START_TEST(what_is_shown_is_cut_at_a_character)
+{
+    char out[6];
+
+    ck_assert_uint_eq(utf8_show(out, sizeof out, "abc\xE2\x82\xAC"), 3);
+    ck_assert_uint_eq(utf8_show(out, sizeof out, "ab\x1B"), 2);
+    ck_assert_uint_eq(utf8_show(out, sizeof out, "abcde"), 5);
+    ck_assert_uint_eq(utf8_show(out, sizeof out, "abcdef"), 5);
+    ck_assert_str_eq(out, "abcde");
+    ck_assert_uint_eq(utf8_show(out, 1, "a"), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("utf8");
@@ -88,6 +129,9 @@ int main(void)
                         COUNT_OF(lengths));
     tcase_add_loop_test(tcase, code_point_is_encoded_or_replaced, 0,
                         COUNT_OF(encodings));
+    tcase_add_loop_test(tcase, what_a_terminal_would_obey_is_shown_as_bytes, 0,
+                        COUNT_OF(shows));
+    tcase_add_test(tcase, what_is_shown_is_cut_at_a_character);
     suite_add_tcase(suite, tcase);
     return unit_run(suite);
 }

@@ -176,6 +176,44 @@ START_TEST(filters_prune)
 }
 END_TEST
 
+START_TEST(what_is_excluded_is_not_even_looked_at)
+{
+    static const char *const excludes[] = {"lost", "d/"};
+
+    make_link("nowhere", "lost");
+    make_link("d", "way");
+    config.follow = true;
+    config.filter = (struct filter){.excludes = excludes, .exclude_count = 2};
+
+    ck_assert_int_eq(walk_tree(&config, &counts, &err), ST_OK);
+
+    ck_assert_uint_eq(counts.troubles, 0);
+    ck_assert_uint_eq(counts.excluded, 2);
+    ck_assert(!was_found("d/b"));
+    ck_assert(was_found("way/b"));
+}
+END_TEST
+
+START_TEST(a_directory_of_our_own_is_passed_over)
+{
+    struct own_files own = {.count = 0};
+    char path[PATH_SIZE];
+
+    snprintf(path, sizeof path, "%s/d/e", scratch.path);
+    own_files_add(&own, path);
+    own_files_add(&own, scratch.path);
+    own_files_add(&own, "/nowhere/at/all");
+    config.own = &own;
+
+    ck_assert_int_eq(walk_tree(&config, &counts, &err), ST_OK);
+
+    ck_assert_uint_eq(own.count, 2);
+    ck_assert_uint_eq(found_count, 2);
+    ck_assert(!was_found("d/e/c"));
+    ck_assert_uint_eq(counts.excluded, 1);
+}
+END_TEST
+
 START_TEST(names_need_not_be_text)
 {
     make_file("\xFF\n");
@@ -269,6 +307,8 @@ int main(void)
     tcase_add_test(tcase, a_link_that_leads_back_is_trouble_and_no_endless_walk);
     tcase_add_test(tcase, a_dangling_link_is_trouble_when_followed);
     tcase_add_test(tcase, filters_prune);
+    tcase_add_test(tcase, what_is_excluded_is_not_even_looked_at);
+    tcase_add_test(tcase, a_directory_of_our_own_is_passed_over);
     tcase_add_test(tcase, names_need_not_be_text);
     tcase_add_test(tcase, a_tree_deeper_than_the_limit_is_trouble);
     tcase_add_test(tcase, a_root_that_is_not_there_fails_the_walk_by_name);

@@ -76,7 +76,9 @@ class Call:
             fields["Transfer-Encoding"] = "chunked"
         elif length is not False:
             fields["Content-Length"] = len(body) if length is None else length
-        lines = [f"{name}: {value}" for name, value in fields.items() if value is not None]
+        lines = [
+            f"{name}: {value}" for name, value in fields.items() if value is not None
+        ]
         head = "\r\n".join([f"HTTP/1.1 {status} Some", *lines, "", ""])
         self.raw(head.encode("latin-1"))
         cut = body if stop_after is None else body[:stop_after]
@@ -133,6 +135,7 @@ class BadServer:
         self.validators = validators or {"ETag": '"v1"', "Last-Modified": MODIFIED}
         self.script = script or (lambda call: None)
         self.calls = []
+        self.connections = 0
         self.stopped = threading.Event()
         self.lock = threading.Lock()
         self.active = collections.Counter()  # calls being answered, and the most
@@ -164,9 +167,13 @@ class BadServer:
                 connection, _ = self.listener.accept()
             except OSError:
                 return
-            threading.Thread(target=self._follow, args=(connection,), daemon=True).start()
+            threading.Thread(
+                target=self._follow, args=(connection,), daemon=True
+            ).start()
 
     def _follow(self, connection):
+        with self.lock:
+            self.connections += 1
         with contextlib.ExitStack() as stack:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             try:

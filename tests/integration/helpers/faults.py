@@ -21,6 +21,8 @@ CALLS = [
     "sync directory",
     "link",
     "accept",
+    "read at",
+    "write at",
 ]
 SLOT = struct.Struct("=iii")  # errno, calls that still work, calls that failed
 

@@ -4,27 +4,18 @@
 import contextlib
 import os
 import pwd
-import shutil
 import socket
 import subprocess
 import sys
 import urllib.request
 
-import pytest
-
+from .tools import need
 from .wait import until
 
 
 def free_port():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return listener.getsockname()[1]
-
-
-def program(name):
-    path = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
-    if path is None:
-        pytest.skip(f"{name} is not installed")
-    return path
 
 
 def user():
@@ -42,7 +33,7 @@ def nginx(root, state, port):
         f"http {{ access_log off; {temporary} sendfile on;"
         f"server {{ listen 127.0.0.1:{port}; root {root}; }} }}"
     )
-    return [program("nginx"), "-e", state / "error.log", "-c", state / "nginx.conf"]
+    return [need("nginx"), "-e", state / "error.log", "-c", state / "nginx.conf"]
 
 
 def apache(root, state, port):
@@ -58,7 +49,7 @@ def apache(root, state, port):
         f"TypesConfig /dev/null\nDocumentRoot {root}\n"
         f"<Directory {root}>\nRequire all granted\n</Directory>\n"
     )
-    return [program("apache2"), "-DFOREGROUND", "-f", state / "apache.conf"]
+    return [need("apache2"), "-DFOREGROUND", "-f", state / "apache.conf"]
 
 
 def lighttpd(root, state, port):
@@ -68,7 +59,7 @@ def lighttpd(root, state, port):
         'mimetype.assign = ("" => "application/octet-stream")\n'  # else no ETag
         f'server.errorlog = "{state}/error.log"\n'
     )
-    return [program("lighttpd"), "-D", "-f", state / "lighttpd.conf"]
+    return [need("lighttpd"), "-D", "-f", state / "lighttpd.conf"]
 
 
 def python(root, state, port):

@@ -4,11 +4,12 @@
 import contextlib
 import os
 import pathlib
-import shutil
 import subprocess
 import tempfile
 
 import pytest
+
+from .tools import need
 
 
 def keeps_attributes(directory):
@@ -29,8 +30,7 @@ def base_directory():
 
 
 def run_or_skip(*command):
-    if shutil.which(command[0]) is None:
-        pytest.skip(f"{command[0]} is not installed")
+    command = [need(command[0]), *command[1:]]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         pytest.skip(f"{' '.join(map(str, command))}: {done.stderr.strip()}")

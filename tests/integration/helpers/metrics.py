@@ -2,11 +2,10 @@
 """What a program tells Prometheus, as numbers."""
 
 import re
-import shutil
 import subprocess
 import urllib.request
 
-import pytest
+from .tools import need
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -48,8 +47,7 @@ def assert_histogram_is_sound(samples, family):
 
 
 def check_with_promtool(text):
-    if shutil.which("promtool") is None:
-        pytest.skip("promtool (of prometheus) is not installed")
+    need("promtool")
     result = subprocess.run(
         ["promtool", "check", "metrics"], input=text, capture_output=True, text=True
     )

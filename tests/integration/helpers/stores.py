@@ -1,33 +1,25 @@
 # SPDX-License-Identifier: MIT
-"""Real object stores, started once for all tests, and other clients to look at them.
-
-A test module says `pytest_plugins = ("helpers.stores",)`. A store that is not installed
-is skipped, or an error where BLOBSTREAM_REQUIRE_STORES is set.
-"""
+"""Real object stores, other clients to look at them, and uploads to them."""
 
 import itertools
 import json
 import os
 import pathlib
+import random
 import shutil
 import socket
 import subprocess
 import tempfile
 
-import pytest
-
 from . import programs
 
 SERVERS = pathlib.Path(__file__).resolve().parents[2] / "servers"
-AZURITE_HOME = pathlib.Path(
-    os.environ.get("AZURITE_HOME", "~/.cache/blobstream/azurite")
-).expanduser()
 numbers = itertools.count(1)
 
 
 def free_ports(count):
-    """The first of so many free ports in a row."""
-    for first in range(21000, 31000, 7):
+    """The first of so many free ports in a row, some that no other run tries now."""
+    for first in random.sample(range(21000, 31000, 7), k=100):
         with_all = True
         for port in range(first, first + count):
             with socket.socket() as probe:
@@ -40,13 +32,8 @@ def free_ports(count):
     raise AssertionError("no free ports")
 
 
-def need(*commands):
-    missing = [c for c in commands if shutil.which(c, path=os.defpath + ":/usr/sbin") is None]
-    if not missing:
-        return
-    if os.environ.get("BLOBSTREAM_REQUIRE_STORES"):
-        pytest.fail(f"not installed: {', '.join(missing)}")
-    pytest.skip(f"not installed: {', '.join(missing)}")
+def has_azurite():
+    return subprocess.run([SERVERS / "azurite.sh", "installed"]).returncode == 0
 
 
 class Server:
@@ -151,45 +138,6 @@ def run_rclone(settings, *arguments, check=True):
     return done.stdout
 
 
-@pytest.fixture(scope="session")
-def ceph_server():
-    need("radosgw", "ceph-mon", "ceph-osd", "rclone", "s3cmd")
-    server = Server("ceph-rgw.sh", ports=2, RGW_STS="1", RGW_TLS="1")
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="session")
-def ceph(ceph_server):
-    return S3("ceph", ceph_server)
-
-
-@pytest.fixture(scope="session")
-def swift_server():
-    need("swift-proxy-server", "memcached", "rclone", "s3cmd")
-    server = Server("swift-s3.sh", ports=5)
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="session", params=["ceph", "swift"])
-def s3(request):
-    """Each S3 store in turn."""
-    if request.param == "ceph":
-        return request.getfixturevalue("ceph")
-    return S3("swift", request.getfixturevalue("swift_server"))
-
-
-@pytest.fixture(scope="session")
-def azurite_server():
-    need("node", "rclone")
-    if not (AZURITE_HOME / "node_modules/.bin/azurite-blob").exists():
-        need("azurite-blob")
-    server = Server("azurite.sh")
-    yield server
-    server.stop()
-
-
 class Upload(programs.Program):
     def __init__(self, workspace, root, destination, *options, env=None, **more):
         state = {"XDG_STATE_HOME": str(workspace / "state"), "HOME": str(workspace)}
@@ -212,26 +160,7 @@ class Upload(programs.Program):
         assert [line["event"] for line in lines] == ["summary"], self.stderr
         return lines[0]
 
-
-@pytest.fixture
-def start_upload(workspace, started):
-    """start_upload(root, destination, *options, env=...) -> an Upload on its way."""
-
-    def start(root, destination, *options, **more):
-        upload = Upload(workspace, root, destination, *options, **more)
-        started.append(upload)
-        return upload
-
-    return start
-
-
-@pytest.fixture
-def upload(start_upload):
-    """upload(...) -> the same, ended; .code is its exit status."""
-
-    def run(*arguments, timeout=120, **more):
-        ended = start_upload(*arguments, **more)
-        ended.code = ended.wait(timeout)
-        return ended
-
-    return run
+    @property
+    def reason(self):
+        """What the log says at level error."""
+        return " ".join(e["message"] for e in self.events() if e["level"] == "error")

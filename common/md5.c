@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "receiver/fetch/md5.h"
+#include "common/md5.h"
 
 #include <errno.h>
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
+#include <sodium.h>
 #include <stdlib.h>
 
 struct md5 {
@@ -35,6 +36,13 @@ void md5_destroy(struct md5 **md5)
     *md5 = NULL;
 }
 
+void md5_start(struct md5 *md5)
+{
+    uint8_t ignored[MD5_BYTES];
+
+    gnutls_hash_output(md5->hash, ignored); /* begins anew */
+}
+
 void md5_update(struct md5 *md5, const void *bytes, size_t n)
 {
     (void)gnutls_hash(md5->hash, bytes, n); /* fails without a handle only */
@@ -43,4 +51,10 @@ void md5_update(struct md5 *md5, const void *bytes, size_t n)
 void md5_finish(struct md5 *md5, uint8_t out[MD5_BYTES])
 {
     gnutls_hash_output(md5->hash, out);
+}
+
+const char *md5_to_base64(char out[MD5_BASE64_SIZE], const uint8_t md5[MD5_BYTES])
+{
+    return sodium_bin2base64(out, MD5_BASE64_SIZE, md5, MD5_BYTES,
+                             sodium_base64_VARIANT_ORIGINAL);
 }
