@@ -130,7 +130,7 @@ enum status s3_explain(struct s3_session *session, const struct s3_call *call,
     strcpy(answer->code, complaint.code);
     answer->throttled = response->status == 503 || response->status == 429 ||
                         is_one_of(complaint.code, throttle_codes);
-    answer->hopeless = is_one_of(complaint.code, hopeless_codes);
+    answer->hopeless = !call->as_stranger && is_one_of(complaint.code, hopeless_codes);
     if (strcmp(complaint.code, "RequestTimeTooSkewed") == 0)
         follow_clock(session);
     learn_region(session, &complaint);

@@ -135,12 +135,9 @@ static enum status ask_as_stranger(struct s3_session *session,
     struct exchange_response response;
     enum status st = s3_call(session, call, &response, err);
 
-    if (st == ST_REFUSED || session->base.answer.hopeless) {
-        *is_public = false;
-        return ST_OK;
-    }
-    *is_public = st == ST_OK;
-    return st;
+    if (st == ST_OK || st == ST_REFUSED)
+        *is_public = st == ST_OK;
+    return st == ST_REFUSED ? ST_OK : st;
 }
 
 /* A list of grants need not be told: keys that may ask for the policy often may not ask

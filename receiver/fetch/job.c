@@ -322,40 +322,42 @@ static void keep_bad(struct run *run)
             "%s: not kept: %s", run->job->name, err.text);
 }
 
-/* What has arrived is good; without a new state the earlier one tells the next run of
- * most of it. */
-static void save_for_next_run(struct run *run, struct checkpoint *checkpoint)
+/* Whether the next run can go on with what has arrived: where no new state can be
+ * saved, the one before tells of most of it. */
+static bool save_for_next_run(struct run *run)
 {
+    struct part *part = &run->part;
+    struct checkpoint *checkpoint = NULL;
     struct error err;
-    enum status st = run_is_durable(run) ? checkpoint_sync(checkpoint, &err)
-                                         : checkpoint_save(checkpoint, &err);
+    enum status st = ST_OK;
 
-    if (st != ST_OK && !run->part.sync_failed)
-        log_event(
-            LOG_WARN, "kept",
-            LOG_FIELDS(log_text("file", run->job->name), log_text("why", err.text)),
-            "%s: kept as it was when its state was last saved: %s", run->job->name,
-            err.text);
+    if (run->transfer != NULL && !part->sync_failed)
+        checkpoint = transfer_checkpoint(run->transfer);
+    if (checkpoint != NULL)
+        st = run_is_durable(run) ? checkpoint_sync(checkpoint, &err)
+                                 : checkpoint_save(checkpoint, &err);
+    if (part->sync_failed || !state_exists(part->dir_fd, part->name))
+        return false;
+    if (st != ST_OK)
+        log_event(LOG_WARN, "kept",
+                  LOG_FIELDS(log_text("file", part->name), log_text("why", err.text)),
+                  "%s: kept as it was when its state was last saved: %s", part->name,
+                  err.text);
+    return true;
 }
 
 /* What a failed run leaves: all that the next one can go on with, and nothing else. */
 static void leave(struct run *run, const struct error *why)
 {
     struct part *part = &run->part;
-    bool good = why->status != ST_CORRUPT && why->sys != EEXIST;
-    struct checkpoint *checkpoint = NULL;
+    bool bad = why->status == ST_CORRUPT;
 
     if (part->fd < 0 || !part->ours)
         return;
-    if (run->transfer != NULL)
-        checkpoint = transfer_checkpoint(run->transfer);
-    if (good && checkpoint != NULL && !part->sync_failed)
-        save_for_next_run(run, checkpoint);
-    if (good && !part->sync_failed && state_exists(part->dir_fd, part->name))
+    if (!bad && why->sys != EEXIST && save_for_next_run(run))
         return;
     state_remove(part->dir_fd, part->name);
-    if (why->status == ST_CORRUPT && run->result->bytes > 0 &&
-        run->job->config->keep_bad)
+    if (bad && run->result->bytes > 0 && run->job->config->keep_bad)
         keep_bad(run);
     part_discard(part);
 }

@@ -103,6 +103,8 @@ static enum status write_body(void *context, const void *bytes, size_t n,
                               struct error *err)
 {
     struct worker *w = context;
+    uint64_t due = w->expected - w->received;
+    enum status st;
 
     if (w->discard) {
         w->discarded += n;
@@ -110,11 +112,12 @@ static enum status write_body(void *context, const void *bytes, size_t n,
             return error_set(err, ST_END, "not what was asked for");
         return ST_OK;
     }
-    if (n > w->expected - w->received)
-        return error_set(err, ST_AGAIN,
-                         "the server sent more than the %" PRIu64 " bytes it announced",
-                         w->expected);
-    return keep(w, bytes, n, err);
+    st = keep(w, bytes, n < due ? n : (size_t)due, err);
+    if (st == ST_OK && n > due)
+        st = error_set(err, ST_AGAIN,
+                       "the server sent more than the %" PRIu64 " bytes it announced",
+                       w->expected);
+    return st;
 }
 
 static void choose_range(struct worker *w)

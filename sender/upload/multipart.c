@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "sender/upload/attempts.h"
 #include "sender/upload/counterpart.h"
+#include "sender/upload/part_size.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -11,55 +12,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    PLACE_SIZE = OBJECT_PLACE_SIZE + OBJECT_KEY_SIZE,
-    PARTS_MAX = 10000, /* even where the store takes more: they cost memory */
-};
-
-static const uint64_t mebibyte = UINT64_C(1) << 20;
-static const uint64_t part_default = UINT64_C(16) << 20;
-static const uint64_t parts_usual = 1000; /* more are only overhead */
+enum { PLACE_SIZE = OBJECT_PLACE_SIZE + OBJECT_KEY_SIZE };
 
 /* ---- sizes ---- */
-
-static uint64_t divide_up(uint64_t a, uint64_t b)
-{
-    return a / b + (a % b > 0);
-}
-
-uint64_t multipart_part_bytes(uint64_t size, const struct object_limits *limits)
-{
-    uint64_t bytes = divide_up(size, parts_usual);
-
-    if (bytes < part_default)
-        bytes = part_default;
-    bytes = divide_up(bytes, mebibyte) * mebibyte;
-    if (bytes < limits->part_min_bytes)
-        bytes = limits->part_min_bytes;
-    return bytes < limits->part_max_bytes ? bytes : limits->part_max_bytes;
-}
-
-static unsigned parts_max(const struct object_limits *limits)
-{
-    return limits->parts < PARTS_MAX ? limits->parts : PARTS_MAX;
-}
 
 size_t multipart_memory_max(const struct object_limits *limits)
 {
     const struct multipart *m = NULL;
 
-    return sizeof *m +
-           parts_max(limits) * (sizeof *m->sums + sizeof *m->parts + sizeof *m->todo);
+    return sizeof *m + part_size_count_max(limits) *
+                           (sizeof *m->sums + sizeof *m->parts + sizeof *m->todo);
 }
 
-static bool fits(uint64_t size, uint64_t part_bytes, const struct object_limits *limits)
-{
-    return part_bytes >= limits->part_min_bytes &&
-           part_bytes <= limits->part_max_bytes &&
-           divide_up(size, part_bytes) <= parts_max(limits);
-}
-
-static uint64_t part_size(const struct multipart *multipart, unsigned index)
+static uint64_t size_of_part(const struct multipart *multipart, unsigned index)
 {
     uint64_t start = index * multipart->part_bytes;
     uint64_t rest = multipart->description.size - start;
@@ -104,7 +69,7 @@ static enum status hash_part(struct multipart *multipart, struct worker *worker,
                              unsigned index, struct error *err)
 {
     uint64_t at = index * multipart->part_bytes;
-    uint64_t end = at + part_size(multipart, index);
+    uint64_t end = at + size_of_part(multipart, index);
 
     if (worker->md5)
         md5_start(worker->md5);
@@ -169,7 +134,7 @@ static enum status take_listed(void *context, const struct object_part *part,
 
     (void)err;
     if (part->number >= 1 && part->number <= multipart->count &&
-        part->size == part_size(multipart, part->number - 1))
+        part->size == size_of_part(multipart, part->number - 1))
         multipart->parts[part->number - 1] = *part;
     return ST_OK;
 }
@@ -273,15 +238,15 @@ static enum status choose_part_bytes(struct multipart *multipart,
     uint64_t size = multipart->description.size;
     uint64_t bytes = worker->run->config->part_bytes;
 
-    if (record && fits(size, record->part_bytes, limits))
+    if (record && part_size_fits(size, record->part_bytes, limits))
         bytes = record->part_bytes;
     else if (bytes == 0)
-        bytes = multipart_part_bytes(size, limits);
-    if (!fits(size, bytes, limits))
+        bytes = part_size_choose(size, limits);
+    if (!part_size_fits(size, bytes, limits))
         return error_set(err, ST_INVALID, "too big for %u parts of %llu bytes",
-                         parts_max(limits), (unsigned long long)bytes);
+                         part_size_count_max(limits), (unsigned long long)bytes);
     multipart->part_bytes = bytes;
-    multipart->count = (unsigned)divide_up(size, bytes);
+    multipart->count = (unsigned)part_size_count(size, bytes);
     return ST_OK;
 }
 
@@ -362,7 +327,7 @@ void multipart_send(struct multipart *multipart, struct worker *worker, unsigned
         return;
     }
     body_from_file(&body, run, &multipart->file, index * multipart->part_bytes,
-                   part_size(multipart, index), &multipart->sums[index]);
+                   size_of_part(multipart, index), &multipart->sums[index]);
     do {
         start_ns = clock_monotonic_ns();
         st = object_put_part(worker->session, multipart->job.key, multipart->upload,

@@ -60,9 +60,6 @@ void multipart_send(struct multipart *multipart, struct worker *worker,
 enum status multipart_finish(struct multipart *multipart, struct worker *worker,
                              struct error *err) MUST_CHECK;
 
-/* How big parts are when nobody says. */
-uint64_t multipart_part_bytes(uint64_t size, const struct object_limits *limits);
-
 /* The most memory that one file takes; no more of them are open than there are
  * workers. */
 size_t multipart_memory_max(const struct object_limits *limits);

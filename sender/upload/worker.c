@@ -8,6 +8,7 @@
 #include "sender/upload/counterpart.h"
 #include "sender/upload/multipart.h"
 #include "sender/upload/naming.h"
+#include "sender/upload/part_size.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -277,8 +278,8 @@ static enum status send_opened(struct worker *worker, struct file_job *job,
         would_upload(worker, job, &description);
         return ST_OK;
     }
-    if (description.size > config->multipart_threshold ||
-        description.size > worker->run->store->limits.single_bytes)
+    if (part_size_needed(description.size, config->multipart_threshold,
+                         &worker->run->store->limits))
         return send_in_parts(worker, job, file, err);
     st = hash(worker, file, &description.digest, &sum, err);
     description.has_digest = true;

@@ -279,6 +279,7 @@ def test_part_without_any_state_is_not_left(directory):
     with BadServer(FILE) as server:
         outcome = fetch(directory, "-c", 2, server.url)
     assert_failed(outcome, directory, CANNOT_WRITE)
+    assert not outcome.logged("kept")
     assert_only(directory, f"{STATE}.new")
 
 

@@ -172,12 +172,14 @@ def test_signal_leaves_a_clean_line(server, workspace):
 
 def test_failure_leaves_a_clean_line(server, workspace):
     def refuse(call):
-        if call.number > 3:
+        if call.number == 2:
+            call.wait(0.25)
             call.answer(403, {}, b"")
 
     server.script = refuse
     terminal = Terminal(80)
     assert terminal.run(*SLOWLY, "-d", workspace, server.url) == REFUSED
+    assert terminal.frames
     *_, line, last = terminal.screen
     assert "refused (403)" in line
     assert last == ""

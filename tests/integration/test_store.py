@@ -2,7 +2,6 @@
 """The store on disk: what a person, a backup or the next start finds there."""
 
 import os
-import re
 import signal
 import stat
 import subprocess
@@ -12,8 +11,7 @@ import pytest
 from helpers import ids, machine, programs, store
 from helpers.curl import curl
 from helpers.digests import field, repr_digest, sha256_hex
-from helpers.tools import need
-from helpers.wait import until
+from helpers.strace import Strace
 
 BODY = os.urandom(70_000)
 INT16 = "application/vnd.blobstream.int16le"
@@ -218,63 +216,24 @@ def test_second_receiver_on_the_same_directory_is_refused(receiver):
 class TestOrder:
     """What the kernel was asked, and when: nobody is told before it is on disk."""
 
-    CALL = re.compile(r"^(\d+) +(\w+)\((.*)$")
-    RESUMED = re.compile(r"^(\d+) +<\.\.\. (\w+) resumed>(.*)$")
-
-    def calls(self, trace):
-        """(name, arguments, line it began on, line it ended on) of every call."""
-        begun, found = {}, []
-        for number, line in enumerate(trace.splitlines()):
-            if match := self.RESUMED.match(line):
-                thread, name, rest = match.groups()
-                first, text = begun.pop(thread)
-                found.append((name, text + rest, first, number))
-            elif match := self.CALL.match(line):
-                thread, name, rest = match.groups()
-                if rest.endswith("<unfinished ...>"):
-                    begun[thread] = number, rest
-                else:
-                    found.append((name, rest, number, number))
-        return found
+    SYNCS = ("fsync", "fdatasync", "sync_file_range", "syncfs")
+    NAMING = ("linkat", "mkdirat", "mkdir")
+    TELLING = ("sendto", "sendmsg", "write", "writev")
 
     def trace(self, start_receiver, workspace, *options):
-        need("strace")
-        output = workspace / "trace"
-        probe = subprocess.run(
-            ["strace", "-f", "-o", output, "true"], capture_output=True, text=True
-        )
-        if probe.returncode != 0:
-            pytest.skip(f"strace: {probe.stderr.strip()}")
+        strace = Strace(workspace, [*self.SYNCS, *self.NAMING, *self.TELLING])
         receiver = start_receiver(
             *options,
-            wrapper=[
-                "strace",
-                "-D",
-                "-f",
-                "-y",
-                "-s",
-                "64",
-                "-o",
-                output,
-                "-e",
-                "trace=fsync,fdatasync,sync_file_range,syncfs,linkat,mkdirat,mkdir,"
-                "sendto,sendmsg,write,writev",
-            ],
+            wrapper=strace.wrapper,
             env={"ASAN_OPTIONS": "detect_leaks=0"},
         )
         blob_id = ids.v7()
         put(receiver, blob_id)
         assert receiver.stop(signal.SIGTERM) == 0
-        until(
-            lambda: re.search(  # strace pads short pids
-                rf"^{receiver.pid} +\+\+\+ exited", output.read_text(), re.MULTILINE
-            ),
-            "strace to end",
-        )
-        return receiver.dir / ids.shard_of(blob_id), self.calls(output.read_text())
+        return receiver.dir / ids.shard_of(blob_id), strace.calls(receiver.pid)
 
     def first(self, calls, names, mark):
-        matching = [call for call in calls if call[0] in names and mark in call[1]]
+        matching = [call for call in calls if call.name in names and mark in call.text]
         assert matching, f"no {names} with {mark!r}"
         return matching[0]
 
@@ -283,33 +242,31 @@ class TestOrder:
 
         made = self.first(calls, ("mkdirat", "mkdir"), shard.name)
         linked = self.first(calls, ("linkat",), ".bin")
-        syncs = [call for call in calls if call[0] in ("fsync", "fdatasync")]
-        told = self.first(
-            calls, ("sendto", "sendmsg", "write", "writev"), "HTTP/1.1 201"
-        )
-        in_file = [call for call in syncs if "(deleted)" in call[1]]
-        in_shard = [call for call in syncs if f"{shard}>" in call[1]]
-        in_root = [call for call in syncs if f"{shard.parent}>" in call[1]]
+        told = self.first(calls, self.TELLING, "HTTP/1.1 201")
+        syncs = [call for call in calls if call.name in self.SYNCS]
+        in_file = [call for call in syncs if "(deleted)" in call.text]
+        in_shard = [call for call in syncs if f"{shard}>" in call.text]
+        in_root = [call for call in syncs if f"{shard.parent}>" in call.text]
 
-        assert any(call[3] < linked[2] for call in in_file), "file synced, then linked"
+        assert any(sync.before(linked) for sync in in_file), "file synced, then linked"
         assert any(
-            linked[3] < call[2] and call[3] < told[2] for call in in_shard
+            linked.before(sync) and sync.before(told) for sync in in_shard
         ), "linked, then directory synced, then told"
         assert any(
-            made[3] < call[2] and call[3] < told[2] for call in in_root
+            made.before(sync) and sync.before(told) for sync in in_root
         ), "a new shard's parent is synced, too"
-        assert all(call[1].rstrip().endswith("= 0") for call in syncs)
+        assert all(sync.worked for sync in syncs)
 
     def test_relaxed(self, start_receiver, workspace):
         shard, calls = self.trace(start_receiver, workspace, "--durability", "relaxed")
 
         linked = self.first(calls, ("linkat",), ".bin")
-        told = self.first(
-            calls, ("sendto", "sendmsg", "write", "writev"), "HTTP/1.1 201"
-        )
-        assert linked[3] < told[2]
+        told = self.first(calls, self.TELLING, "HTTP/1.1 201")
+        assert linked.before(told)
         assert not [
             call
             for call in calls
-            if "sync" in call[0] and str(shard) in call[1] and call[2] < told[2]
+            if call.name in self.SYNCS
+            and str(shard) in call.text
+            and call.began < told.began
         ]

@@ -43,14 +43,18 @@ def test_connections_cut_in_the_middle_of_a_body_are_made_good(
 
     with proxy(s3.endpoint) as between:
         between.cuts, between.after = 6, 8000
-        done = upload(tree, f"s3://{bucket}", env=s3.env | {"AWS_ENDPOINT_URL": between.url})
+        done = upload(
+            tree, f"s3://{bucket}", env=s3.env | {"AWS_ENDPOINT_URL": between.url}
+        )
 
     assert done.code == 0
     assert between.cuts == 0
     assert_whole(s3, bucket, tree, workspace)
 
 
-@pytest.mark.parametrize("size", [16_384, 900_000, 12 * MIB], ids=["small", "streamed", "parts"])
+@pytest.mark.parametrize(
+    "size", [16_384, 900_000, 12 * MIB], ids=["small", "streamed", "parts"]
+)
 def test_a_byte_changed_on_its_way_is_never_stored(s3, upload, tree, workspace, size):
     trees.write(tree / "f", os.urandom(size))
     trees.settle()
@@ -200,8 +204,12 @@ class Scribbler:
         self.thread.join()
 
 
-@pytest.mark.parametrize("size", [100_000, 3 * MIB, 12 * MIB], ids=["small", "streamed", "parts"])
-def test_a_file_that_never_holds_still_is_reported_and_not_stored(ceph, upload, tree, size):
+@pytest.mark.parametrize(
+    "size", [100_000, 3 * MIB, 12 * MIB], ids=["small", "streamed", "parts"]
+)
+def test_a_file_that_never_holds_still_is_reported_and_not_stored(
+    ceph, upload, tree, size
+):
     path = trees.write(tree / "restless", b"\0" * size)
     trees.write(tree / "calm", b"1")
     trees.settle()
@@ -209,7 +217,10 @@ def test_a_file_that_never_holds_still_is_reported_and_not_stored(ceph, upload, 
 
     with Scribbler(path, 0.003):
         done = upload(
-            tree, f"s3://{bucket}", "--multipart-threshold=6MiB", "--part-size=5MiB",
+            tree,
+            f"s3://{bucket}",
+            "--multipart-threshold=6MiB",
+            "--part-size=5MiB",
             env=ceph.env,
         )
 
@@ -220,7 +231,9 @@ def test_a_file_that_never_holds_still_is_reported_and_not_stored(ceph, upload, 
     assert ceph.unfinished(bucket) == []
 
 
-def test_a_file_that_changes_while_it_is_sent_is_never_stored_torn(ceph, start_upload, tree):
+def test_a_file_that_changes_while_it_is_sent_is_never_stored_torn(
+    ceph, start_upload, tree
+):
     path = trees.write(tree / "f", b"\1" * (4 * MIB))
     trees.settle()
     bucket = ceph.new_bucket()
@@ -251,13 +264,17 @@ def test_a_file_that_shrinks_or_vanishes_is_reported(ceph, start_upload, tree):
     assert ceph.keys(bucket) == []
 
 
-def test_two_runs_at_once_do_not_disturb_each_other(ceph, start_upload, tree, workspace):
+def test_two_runs_at_once_do_not_disturb_each_other(
+    ceph, start_upload, tree, workspace
+):
     trees.write(tree / "big", os.urandom(30 * MIB))
     trees.settle()
     bucket = ceph.new_bucket()
     options = ("--multipart-threshold=6MiB", "--part-size=5MiB", "--bwlimit=20MiB")
 
-    both = [start_upload(tree, f"s3://{bucket}", *options, env=ceph.env) for _ in range(2)]
+    both = [
+        start_upload(tree, f"s3://{bucket}", *options, env=ceph.env) for _ in range(2)
+    ]
 
     assert [one.wait(60) for one in both] == [0, 0]
     assert_whole(ceph, bucket, tree, workspace)

@@ -39,9 +39,7 @@ def test_a_session_that_ends_amid_a_run_ends_the_run_and_the_next_completes_it(
     short = session(ceph, seconds=3)
     began = time.monotonic()
 
-    cut = start_upload(
-        tree, f"s3://{bucket}", "--bwlimit=1MiB", "--jobs=2", env=short
-    )
+    cut = start_upload(tree, f"s3://{bucket}", "--bwlimit=1MiB", "--jobs=2", env=short)
     cut.wait_event("uploaded")
 
     assert cut.wait(30) == 1

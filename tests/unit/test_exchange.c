@@ -454,6 +454,67 @@ START_TEST(sink_that_fails_ends_the_exchange_with_its_own_verdict)
 }
 END_TEST
 
+enum { BLOCK_BYTES = 48 * 1024 }; /* whole steps of libcurl */
+
+struct block {
+    char bytes[BLOCK_BYTES];
+    size_t length;
+    struct latch *whole;
+};
+
+static enum status block_write(void *context, const void *bytes, size_t n,
+                               struct error *err)
+{
+    struct block *block = context;
+
+    (void)err;
+    ck_assert_uint_le(block->length + n, BLOCK_BYTES);
+    memcpy(block->bytes + block->length, bytes, n);
+    block->length += n;
+    if (block->length == BLOCK_BYTES && block->whole != NULL)
+        latch_set(block->whole);
+    return ST_OK;
+}
+
+static const size_t receive_buffers[] = {0, 20 * 1024, 512 * 1024};
+
+/* The answer is cut, or stays away: what has come is the sink's all the same. */
+START_TEST(sink_gets_what_has_come_before_anything_is_waited_for)
+{
+    static char answer[BLOCK_BYTES + 128];
+    static struct block closed, held;
+    struct latch cancel;
+    const struct server_step steps[] = {{.answer = answer, .after = CLOSE},
+                                        {.answer = answer, .after = HOLD}};
+    const struct exchange_config config = {.connect_timeout_ms = 5000,
+                                           .receive_buffer_bytes = receive_buffers[_i],
+                                           .cancel = &cancel};
+    struct exchange_sink sink = {.write = block_write, .context = &closed};
+    const struct exchange_request request = {
+        .method = "GET", .url = pair.url, .sink = &sink, .timeout_ms = 15000};
+    int head = sprintf(answer, "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n");
+
+    for (size_t i = 0; i < BLOCK_BYTES; i++)
+        answer[(size_t)head + i] = (char)('a' + i / 100 % 26);
+    latch_init(&cancel);
+    closed.length = held.length = 0;
+    held.whole = &cancel;
+    pair_start_with(steps, 2, &config);
+    ck_assert_int_eq(
+        exchange_perform(pair.exchange, &request, &pair.response, &pair.err), ST_AGAIN);
+    sink.context = &held;
+    ck_assert_int_eq(
+        exchange_perform(pair.exchange, &request, &pair.response, &pair.err),
+        ST_CLOSED);
+    pair_stop();
+    latch_release(&cancel);
+
+    ck_assert_uint_eq(closed.length, BLOCK_BYTES);
+    ck_assert_int_eq(memcmp(closed.bytes, answer + head, BLOCK_BYTES), 0);
+    ck_assert_int_eq(memcmp(held.bytes, answer + head, BLOCK_BYTES), 0);
+}
+END_TEST
+
 static const char moved[] = "HTTP/1.1 302 Found\r\nLocation: ../c?d=e\r\n"
                             "Content-Length: 4\r\n\r\ngone";
 
@@ -647,6 +708,8 @@ static Suite *exchange_suite(void)
                         0, 2);
     tcase_add_test(tcase, sink_sees_the_headers_first_and_then_every_byte);
     tcase_add_test(tcase, sink_that_fails_ends_the_exchange_with_its_own_verdict);
+    tcase_add_loop_test(tcase, sink_gets_what_has_come_before_anything_is_waited_for, 0,
+                        COUNT_OF(receive_buffers));
     tcase_add_test(tcase, redirect_is_an_answer_unless_it_is_to_be_followed);
     tcase_add_test(tcase, redirect_with_an_endless_body_is_not_followed);
     tcase_add_test(tcase, answer_without_end_is_not_read_to_it);
