@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "common/exchange.h"
-
 #include "common/clock.h"
+#include "common/exchange_private.h"
+#include "common/url.h"
 #include "version.h"
 
 #include <assert.h>
-#include <curl/curl.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,45 +12,12 @@
 #include <strings.h>
 
 enum {
-    SMALL_BODY_MAX = 64 * 1024 - 1,   /* libcurl sends less than 64 KiB of POSTFIELDS in
-                                         one send with the headers */
     UPLOAD_BUFFER_BYTES = 512 * 1024, /* larger brings nothing but page faults */
     IDLE_CONNECTION_MAX_S = 30,       /* below the idle timeout of any sane server */
     KEEPALIVE_IDLE_S = 30,
     KEEPALIVE_INTERVAL_S = 10,
-    ORIGIN_TEXT_SIZE = 160,
     REDIRECT_BODY_MAX = 64 * 1024,   /* read, so that the connection can be kept */
     DISCARDED_MAX = 4 * 1024 * 1024, /* beyond what is kept of an answer */
-};
-
-/* One request on the wire and its answer; a redirect that is followed makes another. */
-struct leg {
-    const struct exchange_request *request;
-    const char *url;
-    uint64_t timeout_ms;   /* 0: none */
-    unsigned redirects;    /* still allowed */
-    bool with_credentials; /* false once a redirect has led to another origin */
-
-    uint64_t sent;                          /* bytes of the body handed to libcurl */
-    uint64_t window_start_ns, window_bytes; /* of the stall watch */
-    uint64_t discarded;                     /* bytes of the answer nobody wants */
-    size_t gathered;                        /* bytes of it the sink is yet to get */
-    bool headers_ended; /* of the last answer, interim ones included */
-    bool answered;
-    char *next_url; /* libcurl's to free; NULL: no redirect to follow */
-    bool next_same_origin;
-    struct exchange_response response;
-    struct error failure; /* of a callback; ST_OK: none */
-};
-
-struct exchange {
-    CURL *curl;
-    struct exchange_config config;
-    char curl_text[CURL_ERROR_SIZE];
-    uint8_t *small; /* SMALL_BODY_MAX bytes, from the first small body on */
-    char *gather;   /* receive_buffer_bytes; NULL: not wanted */
-    struct leg *leg;
-    char answer[EXCHANGE_BODY_MAX + 1];
 };
 
 enum status exchange_global_init(struct error *err)
@@ -69,34 +35,6 @@ void exchange_global_cleanup(void)
     curl_global_cleanup();
 }
 
-static size_t read_body(char *into, size_t size, size_t count, void *context)
-{
-    struct leg *leg = ((struct exchange *)context)->leg;
-    const struct exchange_body *body = leg->request->body;
-    uint64_t rest = body->size - leg->sent;
-    size_t n = size * count;
-
-    /* libcurl sends whatever it is given, even past the declared length. */
-    if (n > rest)
-        n = (size_t)rest;
-    if (n == 0)
-        return 0;
-    if (body->read(body->context, leg->sent, into, n, &leg->failure) != ST_OK)
-        return CURL_READFUNC_ABORT;
-    leg->sent += n;
-    return n;
-}
-
-static int seek_body(void *context, curl_off_t offset, int origin)
-{
-    struct leg *leg = ((struct exchange *)context)->leg;
-
-    if (origin != SEEK_SET || offset < 0 || (uint64_t)offset > leg->request->body->size)
-        return CURL_SEEKFUNC_CANTSEEK;
-    leg->sent = (uint64_t)offset;
-    return CURL_SEEKFUNC_OK;
-}
-
 static const char *header_value(CURL *curl, const char *name)
 {
     struct curl_header *header = NULL;
@@ -107,48 +45,6 @@ static const char *header_value(CURL *curl, const char *name)
 }
 
 /* Redirects are ours to follow, so that credentials never leave their origin. */
-
-static bool same_part(CURLU *a, CURLU *b, CURLUPart part)
-{
-    char *in_a = NULL, *in_b = NULL;
-    bool same = curl_url_get(a, part, &in_a, CURLU_DEFAULT_PORT) == CURLUE_OK &&
-                curl_url_get(b, part, &in_b, CURLU_DEFAULT_PORT) == CURLUE_OK &&
-                strcasecmp(in_a, in_b) == 0;
-
-    curl_free(in_a);
-    curl_free(in_b);
-    return same;
-}
-
-static bool is_http(CURLU *url)
-{
-    char *scheme = NULL;
-    bool http = curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-                (strcasecmp(scheme, "http") == 0 || strcasecmp(scheme, "https") == 0);
-
-    curl_free(scheme);
-    return http;
-}
-
-/* Resolves Location against the leg's URL; what leads nowhere is not followed. */
-static void resolve_redirect(CURL *curl, struct leg *leg)
-{
-    const char *location = header_value(curl, "Location");
-    const unsigned flags = CURLU_PATH_AS_IS | CURLU_URLENCODE;
-    CURLU *from = curl_url(), *to = curl_url();
-
-    if (from && to && location &&
-        curl_url_set(from, CURLUPART_URL, leg->url, flags) == CURLUE_OK &&
-        curl_url_set(to, CURLUPART_URL, leg->url, flags) == CURLUE_OK &&
-        curl_url_set(to, CURLUPART_URL, location, flags) == CURLUE_OK && is_http(to) &&
-        curl_url_get(to, CURLUPART_URL, &leg->next_url, 0) == CURLUE_OK)
-        leg->next_same_origin = same_part(from, to, CURLUPART_SCHEME) &&
-                                same_part(from, to, CURLUPART_HOST) &&
-                                same_part(from, to, CURLUPART_PORT);
-    curl_url_cleanup(from);
-    curl_url_cleanup(to);
-}
-
 static bool should_follow(const struct exchange *exchange, int status)
 {
     const struct leg *leg = exchange->leg;
@@ -167,6 +63,7 @@ static enum status begin_answer(struct exchange *exchange)
 {
     struct leg *leg = exchange->leg;
     const struct exchange_sink *sink = leg->request->sink;
+    const char *location;
     long status = 0;
     curl_off_t retry_after_s = 0;
 
@@ -177,8 +74,9 @@ static enum status begin_answer(struct exchange *exchange)
     leg->response.retry_after_ms = retry_after_s > 0
                                        ? (uint64_t)retry_after_s * UINT64_C(1000)
                                        : 0;
-    if (should_follow(exchange, leg->response.status))
-        resolve_redirect(exchange->curl, leg);
+    location = header_value(exchange->curl, "Location");
+    if (location && should_follow(exchange, leg->response.status))
+        leg->next_url = url_resolve(leg->url, location, &leg->next_same_origin);
     if (leg->next_url || !sink || !sink->begin)
         return ST_OK;
     return sink->begin(sink->context, exchange, &leg->response, &leg->failure);
@@ -332,9 +230,9 @@ static CURLcode configure(struct exchange *exchange)
     curl_easy_setopt(curl, CURLOPT_MAXAGE_CONN, (long)IDLE_CONNECTION_MAX_S);
     curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_BUFFER_BYTES);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)config->connect_timeout_ms);
-    curl_easy_setopt(curl, CURLOPT_READFUNCTION, read_body);
+    curl_easy_setopt(curl, CURLOPT_READFUNCTION, exchange_read_body);
     curl_easy_setopt(curl, CURLOPT_READDATA, exchange);
-    curl_easy_setopt(curl, CURLOPT_SEEKFUNCTION, seek_body);
+    curl_easy_setopt(curl, CURLOPT_SEEKFUNCTION, exchange_seek_body);
     curl_easy_setopt(curl, CURLOPT_SEEKDATA, exchange);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, write_answer);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, exchange);
@@ -389,177 +287,6 @@ void exchange_destroy(struct exchange **exchange)
     *exchange = NULL;
 }
 
-static bool is_credential(const char *name)
-{
-    return strcasecmp(name, "Authorization") == 0 || strcasecmp(name, "Cookie") == 0 ||
-           strcasecmp(name, "Proxy-Authorization") == 0;
-}
-
-static enum status append_header(struct curl_slist **list, const char *name,
-                                 const char *value, struct error *err)
-{
-    struct curl_slist *longer;
-    char *line;
-
-    if (strpbrk(name, "\r\n:") || strpbrk(value, "\r\n"))
-        return error_set(err, ST_INVALID, "header '%.64s' contains a line break", name);
-    if (asprintf(&line, *value ? "%s: %s" : "%s:%s", name, value) < 0)
-        return error_sys(err, ENOMEM, "header '%.64s'", name);
-    longer = curl_slist_append(*list, line);
-    free(line);
-    if (!longer)
-        return error_sys(err, ENOMEM, "header '%.64s'", name);
-    *list = longer;
-    return ST_OK;
-}
-
-/* On failure, too, *list must be freed. */
-static enum status build_headers(struct curl_slist **list, const struct leg *leg,
-                                 struct error *err)
-{
-    const struct exchange_request *request = leg->request;
-    bool has_type = false;
-    enum status st = ST_OK;
-
-    for (size_t i = 0; i < request->header_count && st == ST_OK; i++) {
-        const struct exchange_header *header = &request->headers[i];
-
-        has_type = has_type || strcasecmp(header->name, "Content-Type") == 0;
-        if (leg->with_credentials || !is_credential(header->name))
-            st = append_header(list, header->name, header->value, err);
-    }
-    for (size_t i = 0; i < request->private_header_count && st == ST_OK; i++) {
-        if (leg->with_credentials)
-            st = append_header(list, request->private_headers[i].name,
-                               request->private_headers[i].value, err);
-    }
-    if (st == ST_OK && !has_type) /* libcurl's default would be a lie */
-        st = append_header(list, "Content-Type", "", err);
-    return st;
-}
-
-static bool sends_a_length(const struct exchange_request *request)
-{
-    const char *method = request->method;
-
-    return request->body || strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 ||
-           strcmp(method, "PATCH") == 0;
-}
-
-static enum status load_small_body(struct exchange *exchange, struct error *err)
-{
-    const struct exchange_body *body = exchange->leg->request->body;
-
-    if (!exchange->small)
-        exchange->small = malloc(SMALL_BODY_MAX);
-    if (!exchange->small)
-        return error_sys(err, ENOMEM, "buffer a request body");
-    if (!body || body->size == 0)
-        return ST_OK;
-    return body->read(body->context, 0, exchange->small, (size_t)body->size, err);
-}
-
-/* Every method with a body is a POST by another name to libcurl: its own PUT would ask
- * for 100-continue whatever the size. Sets the whole group each time, in an order in
- * which no option undoes an earlier one, so nothing of the last request remains. */
-static enum status set_method_and_body(struct exchange *exchange, struct error *err)
-{
-    const struct exchange_request *request = exchange->leg->request;
-    uint64_t size = request->body ? request->body->size : 0;
-    bool head = strcmp(request->method, "HEAD") == 0;
-    CURL *curl = exchange->curl;
-
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, NULL);
-    if (!sends_a_length(request)) {
-        curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
-        if (head)
-            curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
-    } else {
-        curl_easy_setopt(curl, CURLOPT_POST, 1L);
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)size);
-        if (size <= SMALL_BODY_MAX) {
-            if (load_small_body(exchange, err) != ST_OK)
-                return err->status;
-            curl_easy_setopt(curl, CURLOPT_POSTFIELDS, exchange->small);
-        }
-    }
-    if (curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, head ? NULL : request->method) !=
-        CURLE_OK)
-        return error_sys(err, ENOMEM, "set up a request");
-    return ST_OK;
-}
-
-static bool is_loopback(const char *url)
-{
-    CURLU *parsed = curl_url();
-    char *host = NULL;
-    bool loopback = false;
-
-    if (parsed && curl_url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK &&
-        curl_url_get(parsed, CURLUPART_HOST, &host, 0) == CURLUE_OK)
-        loopback = strncmp(host, "127.", 4) == 0 || strcmp(host, "[::1]") == 0 ||
-                   strcasecmp(host, "localhost") == 0;
-    curl_free(host);
-    curl_url_cleanup(parsed);
-    return loopback;
-}
-
-/* scheme://host:port: what a person needs, without what may be secret. */
-static const char *origin_of(char out[ORIGIN_TEXT_SIZE], const char *url)
-{
-    const char *authority = strstr(url, "://");
-    size_t scheme_length = authority ? (size_t)(authority + 3 - url) : 0;
-    size_t length;
-    const char *at;
-
-    authority = url + scheme_length;
-    length = strcspn(authority, "/?#");
-    at = memrchr(authority, '@', length);
-    if (at) {
-        length -= (size_t)(at + 1 - authority);
-        authority = at + 1;
-    }
-    snprintf(out, ORIGIN_TEXT_SIZE, "%.*s%.*s", (int)scheme_length, url, (int)length,
-             authority);
-    return out;
-}
-
-static enum status prepare(struct exchange *exchange, struct curl_slist **headers,
-                           struct error *err)
-{
-    struct leg *leg = exchange->leg;
-    CURL *curl = exchange->curl;
-    bool watched = exchange->config.cancel || leg->request->stall_ms > 0 ||
-                   exchange->gather;
-    char origin[ORIGIN_TEXT_SIZE];
-    enum status st;
-
-    if (exchange->config.cancel && latch_is_set(exchange->config.cancel))
-        return error_set(err, ST_CLOSED, "cancelled");
-    st = build_headers(headers, leg, err);
-    if (st != ST_OK)
-        return st;
-    st = set_method_and_body(exchange, err);
-    if (st != ST_OK)
-        return st;
-    if (curl_easy_setopt(curl, CURLOPT_URL, leg->url) != CURLE_OK)
-        return error_set(err, ST_INVALID, "unusable URL at '%s'",
-                         origin_of(origin, leg->url));
-    /* A proxy of the environment cannot reach this machine by that name. */
-    curl_easy_setopt(curl, CURLOPT_PROXY, is_loopback(leg->url) ? "" : NULL);
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, *headers);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)leg->timeout_ms);
-    curl_easy_setopt(curl, CURLOPT_NETRC,
-                     (long)(leg->request->netrc && leg->with_credentials
-                                ? CURL_NETRC_OPTIONAL
-                                : CURL_NETRC_IGNORED));
-    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, watched ? 0L : 1L);
-    if (leg->request->stall_ms > 0)
-        leg->window_start_ns = clock_monotonic_ns();
-    exchange->curl_text[0] = '\0';
-    return ST_OK;
-}
-
 static enum status classify(CURL *curl, CURLcode code)
 {
     long request_bytes = 0;
@@ -601,12 +328,12 @@ static enum status classify(CURL *curl, CURLcode code)
 static enum status explain(struct exchange *exchange, CURLcode code, struct error *err)
 {
     enum status st = classify(exchange->curl, code);
-    char origin[ORIGIN_TEXT_SIZE];
+    char origin[URL_ORIGIN_SIZE];
     const char *why = exchange->curl_text[0] ? exchange->curl_text
                                              : curl_easy_strerror(code);
     long sys = 0;
 
-    origin_of(origin, exchange->leg->url);
+    url_origin(origin, exchange->leg->url);
     if (code == CURLE_COULDNT_CONNECT) {
         curl_easy_getinfo(exchange->curl, CURLINFO_OS_ERRNO, &sys);
         error_set(err, st, "cannot connect to %s: %s", origin,
@@ -664,7 +391,7 @@ static enum status perform_leg(struct exchange *exchange, struct leg *leg,
     enum status st;
 
     exchange->leg = leg;
-    st = prepare(exchange, &headers, err);
+    st = exchange_prepare(exchange, &headers, err);
     if (st == ST_OK)
         st = conclude(exchange, curl_easy_perform(exchange->curl), err);
     curl_easy_setopt(exchange->curl, CURLOPT_HTTPHEADER, NULL);
@@ -700,7 +427,7 @@ enum status exchange_perform(struct exchange *exchange,
         st = perform_leg(exchange, &leg, err);
         if (st != ST_OK || !leg.next_url)
             break;
-        curl_free(url);
+        url_free(url);
         url = leg.next_url;
         leg = (struct leg){
             .url = url,
@@ -711,8 +438,8 @@ enum status exchange_perform(struct exchange *exchange,
     }
     if (st == ST_OK)
         *response = leg.response;
-    curl_free(leg.next_url);
-    curl_free(url);
+    url_free(leg.next_url);
+    url_free(url);
     return st;
 }
 
