@@ -22,7 +22,8 @@
 
 struct retry_policy {
     uint64_t base_ms, cap_ms;
-    uint64_t retry_after_cap_ms; /* a longer Retry-After is cut to this */
+    uint64_t retry_after_cap_ms; /* a longer Retry-After is cut to this, for
+                                    those who do not rather give up */
     unsigned max_attempts;       /* at least 1 */
 };
 

@@ -34,7 +34,7 @@ struct server {
     struct tls *tls;       /* NULL: plain HTTP */
     struct census *census; /* connections adopted and not closed */
     struct pace *pace;
-    atomic_uint kept;             /* connections that may make another request */
+    atomic_uint kept;             /* connections, not told to close */
     atomic_uint_fast64_t refused; /* connections, for the census */
     struct log_limit handshakes, drops;
     char farewell[RAW_REPLY_SIZE]; /* for those who are too slow */

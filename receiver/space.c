@@ -131,6 +131,13 @@ static void unpromise(struct space *space, struct space_share *share)
     share->aside = 0;
 }
 
+/* It may be on disk by now; if it is not, the next sample says so. */
+static void keep_promise(struct space *space, struct space_share *share)
+{
+    atomic_fetch_sub(&space->free, (int64_t)share->aside);
+    unpromise(space, share);
+}
+
 /* A file system that cannot allocate ahead leaves it at the promise. */
 static enum status allocate(struct space *space, struct space_share *share,
                             struct durable_file *file, struct error *err)
@@ -183,6 +190,8 @@ enum status space_use(struct space *space, struct space_share *share, uint64_t n
         st = enter(space, share, share->used - share->inflight, err);
     if (st != ST_OK || share->unwritten || share->used <= share->aside)
         return st;
+    if (!share->allocated) /* else what came would count twice */
+        keep_promise(space, share);
     atomic_fetch_sub(&space->free, (int64_t)n);
     return has_room(space, 0) ? ST_OK : no_room(space, err);
 }
@@ -192,9 +201,7 @@ void space_give_back(struct space *space, struct space_share *share)
     if (share->allocated) {
         atomic_fetch_sub(&space->allocated, share->aside);
     } else {
-        /* It may be on disk by now; if it is not, the next sample says so. */
-        atomic_fetch_sub(&space->free, (int64_t)share->aside);
-        unpromise(space, share);
+        keep_promise(space, share);
     }
     atomic_fetch_sub(&space->inflight, share->inflight);
     *share = (struct space_share){0};

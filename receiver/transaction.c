@@ -133,11 +133,14 @@ static bool keep(struct connection *connection)
     return connection->kept;
 }
 
-/* Behind a chunked body nothing can be trusted to be a request (gate.h). */
+/* Behind a chunked body nothing can be trusted to be a request (gate.h); and strangers
+ * get no place that others could use. */
 static bool is_last(const struct transaction *transaction)
 {
-    return transaction->request.reply.close || transaction->request.chunked ||
-           service_draining(transaction->server->service) ||
+    const struct reply *reply = &transaction->request.reply;
+
+    return reply->close || transaction->request.chunked || reply->status == 401 ||
+           reply->status == 403 || service_draining(transaction->server->service) ||
            !keep(transaction->connection);
 }
 
@@ -207,6 +210,7 @@ static enum MHD_Result answer_early(struct transaction *transaction)
 
     if (request->reply.close || (body && !small)) {
         transaction->connection->lingers = true;
+        request->reply.close = true;
         return answer(transaction);
     }
     transaction->phase = PHASE_DISCARD;
@@ -388,6 +392,7 @@ static enum MHD_Result on_end(struct transaction *transaction)
         return answer(transaction);
     case PHASE_WORK:
         atomic_fetch_sub(&transaction->server->working, 1);
+        transaction->phase = PHASE_DISCARD; /* only the answer is left */
         service_result(transaction->task, request);
         return answer(transaction);
     case PHASE_DISCARD:

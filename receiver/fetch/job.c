@@ -249,7 +249,8 @@ static enum status verify(struct run *run, const struct hashes *hashes,
 }
 
 /* The state goes first: what stands under its name once the part file is published may
- * be the next run's. A crash in between costs a fetch. */
+ * be the next run's. A crash in between costs a fetch, and where there are no extended
+ * attributes somebody has to delete the part file. */
 static enum status publish(struct run *run, struct error *err)
 {
     const struct fetch_config *config = run->job->config;

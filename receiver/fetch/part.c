@@ -18,15 +18,17 @@ enum {
 static const char mark[] = "user.blob.part";
 
 /* Without extended attributes, a part file that is not empty is ours only if its state
- * says so. */
+ * says so. One with another name has been published by a run that crashed before it
+ * could take this one away. */
 static void claim_file(struct part *part)
 {
     struct stat about;
-    bool empty = fstat(part->fd, &about) == 0 && about.st_size == 0;
+    bool alone = fstat(part->fd, &about) == 0 && about.st_nlink == 1;
+    bool empty = alone && about.st_size == 0;
 
     if (empty)
         (void)!fsetxattr(part->fd, mark, "", 0, 0);
-    part->ours = empty || fgetxattr(part->fd, mark, NULL, 0) >= 0;
+    part->ours = empty || (alone && fgetxattr(part->fd, mark, NULL, 0) >= 0);
 }
 
 /* The name may have been given to another file while we waited for nothing: a run that

@@ -5,8 +5,8 @@
  * A turn is one of `allowed` places. There are as many as connections were asked for,
  * fewer after the server has shown that it wants fewer, one more again after a quiet
  * while. Failures are counted for all workers together and forgotten with the first
- * request that brought bytes, so a server that is gone is given up soon, and one that
- * drops a connection now and then never.
+ * request that was answered whole or brought PROGRESS_BYTES, so a server that is gone
+ * is given up soon, and one that drops a connection now and then never.
  */
 #include "common/clock.h"
 #include "common/log.h"
@@ -117,7 +117,7 @@ static bool lower_locked(struct transfer *t, uint64_t now_ns)
 
     if (t->shared.last_busy_ns != 0 && now_ns - t->shared.last_busy_ns < busy_window_ns)
         return false;
-    if (t->shared.allowed > t->shared.active)
+    if (t->shared.planned && t->shared.allowed > t->shared.active)
         t->shared.allowed = t->shared.active;
     t->shared.allowed = t->shared.allowed > 1 ? t->shared.allowed / 2 : 1;
     t->shared.last_busy_ns = now_ns;

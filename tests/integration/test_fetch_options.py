@@ -326,6 +326,16 @@ def test_part_file_of_somebody_else_is_left_alone(server, directory):
     assert not server.calls
 
 
+def test_part_file_that_was_published_is_left_alone(server, directory):
+    part = directory / "file.bin.part"
+    part.write_text("precious")
+    os.setxattr(part, "user.blob.part", b"")
+    os.link(part, directory / "file.bin")
+    outcome = fetch(directory, server.url)
+    assert outcome.status == REFUSED_HERE, outcome
+    assert part.read_text() == "precious"
+
+
 def test_file_does_not_overwrite_one_named_like_its_part(server, directory):
     base = server.url.rsplit("/", 1)[0]
     outcome = fetch(directory, f"{base}/file.bin.part", f"{base}/file.bin")

@@ -275,6 +275,15 @@ def test_metrics_address_in_use(receiver, workspace):
     assert "in use" in result.stderr
 
 
+def test_metrics_on_ipv6_are_not_on_ipv4(receiver, start_sender):
+    sender = start_sender(receiver.url, "-n", 0, "--metrics-address", "[::]:0")
+    port = sender.wait_event("metrics")["port"]
+    assert curl(f"http://[::1]:{port}/healthz").status == 200
+    with pytest.raises(ConnectionRefusedError):
+        wire.connect(port)
+    sender.stop()
+
+
 def assert_event_is_complete(event, program):
     assert {"time", "level", "program", "event", "message"} <= event.keys()
     moment = datetime.datetime.strptime(event["time"], "%Y-%m-%dT%H:%M:%S.%fZ")

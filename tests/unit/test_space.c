@@ -258,6 +258,32 @@ START_TEST(without_fallocate_there_is_a_promise)
 }
 END_TEST
 
+static int take_all_of_a_large_announcement(void)
+{
+    static const char bytes[MIB];
+    struct space_share share = {0};
+
+    if (space_take(space, &share, file, 5 * SLACK, &err) != ST_OK)
+        return 1;
+    for (uint64_t came = 0; came < 5 * SLACK; came += sizeof bytes) {
+        if (space_use(space, &share, sizeof bytes, &err) != ST_OK)
+            return 2;
+        if (durable_file_write(file, bytes, sizeof bytes, &err) != ST_OK)
+            return 3;
+    }
+    space_give_back(space, &share);
+    return 0;
+}
+
+START_TEST(without_fallocate_more_than_half_of_the_room_can_be_used)
+{
+    const struct syscall_fault fault = {.number = SYS_fallocate, .sys = EOPNOTSUPP};
+
+    create(0, room() - 7 * SLACK);
+    syscall_fault_run(&fault, take_all_of_a_large_announcement);
+}
+END_TEST
+
 static int be_out_of_quota(void)
 {
     struct space_share share = {0};
@@ -330,6 +356,7 @@ int main(void)
     tcase_add_test(tests, a_replay_needs_no_room);
     tcase_add_test(tests, a_large_announcement_is_allocated_at_once);
     tcase_add_test(tests, without_fallocate_there_is_a_promise);
+    tcase_add_test(tests, without_fallocate_more_than_half_of_the_room_can_be_used);
     tcase_add_test(tests, a_quota_refuses_before_the_first_byte);
     tcase_add_test(tests, a_refusal_lasts_while_nothing_can_be_written);
     tcase_add_test(tests, a_refusal_is_over_once_a_file_can_be_written);
