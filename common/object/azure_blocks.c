@@ -237,8 +237,6 @@ enum status azure_finish(struct object_session *base, const char *key,
     if (st == ST_OK)
         st = azure_call((struct azure_session *)base, &call, &response, err);
     free(document);
-    if (st == ST_CORRUPT)
-        return ST_AGAIN; /* the list cannot have changed but on its way */
     /* Blocks that are part of a blob wait no longer. */
     if (st == ST_REFUSED && strcmp(base->answer.code, "InvalidBlockList") == 0)
         return ST_END;

@@ -210,8 +210,9 @@ enum status object_is_public(struct object_session *session, const char *key,
 /* A multipart upload: begin, parts in any order and from any session, finish with all
  * of them in order of number. Nothing shows before finish. The description given to
  * begin and finish must be the same; all parts but the last have part_bytes. parts
- * lists what has arrived. parts and finish: ST_END when the store knows no such upload;
- * it may be finished then, by a request whose answer was lost. */
+ * lists what has arrived. put_part, parts and finish: ST_END when the store no longer
+ * has the upload, or a part of it; it may be finished then, by a request whose answer
+ * was lost. */
 enum status object_begin(struct object_session *session, const char *key,
                          const struct object_description *description,
                          uint64_t part_bytes, char upload[OBJECT_UPLOAD_SIZE],

@@ -56,7 +56,8 @@ struct s3_call {
 
 struct s3_store *s3_store_of(struct object_session *session);
 
-/* One request. ST_OK on 2xx; anything else is explained and classed. */
+/* One request. ST_OK on 2xx; anything else is explained and classed; ST_END: the store
+ * no longer has that multipart upload, or parts of it. */
 enum status s3_call(struct s3_session *session, const struct s3_call *call,
                     struct exchange_response *response, struct error *err) MUST_CHECK;
 

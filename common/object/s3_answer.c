@@ -54,6 +54,9 @@ static const char *const hopeless_codes[] = {
 static const char *const digest_codes[] = {"XAmzContentSHA256Mismatch", "BadDigest",
                                            "InvalidDigest", NULL};
 
+/* The store no longer has a multipart upload, or parts of it. */
+static const char *const gone_codes[] = {"NoSuchUpload", "InvalidPart", NULL};
+
 static void take_complaint(void *context, const char *path, const char *text)
 {
     struct complaint *complaint = context;
@@ -95,11 +98,24 @@ static void follow_clock(struct s3_session *session)
     session->base.answer.clock_ms = offset_ms;
 }
 
-static enum status classify(const struct object_answer *answer)
+/* A 404 that gives no reason may be that of a proxy which sees no store just now. HEAD
+ * never gives one, and a stranger need not be told. */
+static bool is_silent_404(const struct s3_call *call,
+                          const struct object_answer *answer)
+{
+    return answer->http_status == 404 && !*answer->code && !call->as_stranger &&
+           strcmp(call->method, "HEAD") != 0;
+}
+
+static enum status classify(const struct s3_call *call,
+                            const struct object_answer *answer)
 {
     if (is_one_of(answer->code, digest_codes))
         return ST_CORRUPT;
-    if (answer->hopeless || is_one_of(answer->code, transient_codes))
+    if (is_one_of(answer->code, gone_codes))
+        return ST_END;
+    if (answer->hopeless || is_one_of(answer->code, transient_codes) ||
+        is_silent_404(call, answer))
         return ST_AGAIN;
     if (answer->http_status < 300 || answer->http_status == 501)
         return ST_REFUSED;
@@ -134,8 +150,9 @@ enum status s3_explain(struct s3_session *session, const struct s3_call *call,
     if (strcmp(complaint.code, "RequestTimeTooSkewed") == 0)
         follow_clock(session);
     learn_region(session, &complaint);
-    return error_set(err, classify(answer), "%s answered %d%s%s%s%s%s%s", call->method,
-                     response->status, *complaint.code ? " " : "", complaint.code,
-                     *session->region ? ", region " : "", session->region,
-                     *complaint.message ? ": " : "", complaint.message);
+    return error_set(err, classify(call, answer), "%s answered %d%s%s%s%s%s%s",
+                     call->method, response->status, *complaint.code ? " " : "",
+                     complaint.code, *session->region ? ", region " : "",
+                     session->region, *complaint.message ? ": " : "",
+                     complaint.message);
 }

@@ -144,8 +144,6 @@ enum status s3_parts(struct object_session *base, const char *key, const char *u
                     PARTS_PER_PAGE, marker);
         text_percent(&text, upload, TEXT_WORD);
         st = s3_call(session, &call, &response, err);
-        if (st != ST_OK && base->answer.http_status == 404)
-            return ST_END;
         if (st == ST_OK)
             st = s3_read(&response, take_part, &page, err);
         if (st == ST_OK)
@@ -327,16 +325,12 @@ enum status s3_finish(struct object_session *base, const char *key, const char *
     if (st == ST_OK)
         st = s3_call(session, &call, &response, err);
     free(document);
-    if (st == ST_REFUSED && base->answer.http_status == 404 && !base->answer.hopeless)
-        return ST_END;
     if (st != ST_OK)
         return st;
     /* S3 sends 200 before it knows: the document has the last word. */
     if (s3_read(&response, take_root, &completed, err) == ST_OK && completed)
         return ST_OK;
     st = s3_explain(session, &call, &response, err);
-    if (strcmp(base->answer.code, "NoSuchUpload") == 0)
-        return ST_END;
     return *base->answer.code ? st : error_set(err, ST_AGAIN, "unclear answer");
 }
 
@@ -354,5 +348,5 @@ enum status s3_abort(struct object_session *base, const char *key, const char *u
     text_add(&text, "uploadId=");
     text_percent(&text, upload, TEXT_WORD);
     st = s3_call(session, &call, &response, err);
-    return st != ST_OK && base->answer.http_status == 404 ? ST_OK : st;
+    return st == ST_END ? ST_OK : st;
 }

@@ -97,13 +97,14 @@ static void take_openness(void *context, const char *path, const char *text)
  */
 static bool has_no_answer(const struct object_answer *answer)
 {
-    return answer->http_status == 400 || answer->http_status == 405 ||
-           answer->http_status == 501 ||
+    return answer->http_status == 400 || answer->http_status == 501 ||
            (answer->http_status == 404 &&
             strcmp(answer->code, "NoSuchBucketPolicy") == 0);
 }
 
-/* must_tell: a refusal or an answer to something else will not do. */
+/* must_tell: neither a refusal of a store that has an answer nor an answer that says
+ * nothing of it will do. A list of the bucket will: such a store does not know the
+ * question. */
 static enum status ask(struct s3_session *session, const char *query, bool must_tell,
                        bool *is_public, struct error *err)
 {
@@ -127,7 +128,8 @@ static enum status ask(struct s3_session *session, const char *query, bool must_
     return st;
 }
 
-/* What a stranger is told. */
+/* What a stranger is told. A refusal without an answer is our own, and tells nothing.
+ */
 static enum status ask_as_stranger(struct s3_session *session,
                                    const struct s3_call *call, bool *is_public,
                                    struct error *err)
@@ -135,9 +137,8 @@ static enum status ask_as_stranger(struct s3_session *session,
     struct exchange_response response;
     enum status st = s3_call(session, call, &response, err);
 
-    if (st == ST_OK || st == ST_REFUSED)
-        *is_public = st == ST_OK;
-    return st == ST_REFUSED ? ST_OK : st;
+    *is_public = st == ST_OK;
+    return st == ST_REFUSED && session->base.answer.http_status != 0 ? ST_OK : st;
 }
 
 /* A list of grants need not be told: keys that may ask for the policy often may not ask

@@ -147,19 +147,6 @@ enum status xml_finish(struct xml *xml, struct error *err)
     return parse(xml, NULL, 0, true, err);
 }
 
-enum status xml_read(const char *document, size_t n, xml_visit *visit, void *context,
-                     struct error *err)
-{
-    struct xml *xml = NULL;
-    enum status st = xml_create(&xml, visit, context, err);
-
-    if (st != ST_OK)
-        return st;
-    st = parse(xml, document, n, true, err);
-    xml_destroy(&xml);
-    return st;
-}
-
 static bool is_control(unsigned value)
 {
     return value > 0 && value < ' ' && value != '\t' && value != '\n' && value != '\r';

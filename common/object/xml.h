@@ -23,13 +23,9 @@ enum { XML_DEPTH_MAX = 8, XML_PATH_MAX = 255, XML_TEXT_MAX = 8191 };
 typedef void xml_visit(void *context, const char *path, const char *text);
 
 /* ST_CORRUPT when the document is not whole and well formed; what was visited before
- * that point has been visited. */
-enum status xml_read(const char *document, size_t n, xml_visit *visit, void *context,
-                     struct error *err) MUST_CHECK;
-
-/* The same, but puts up with two things that stores send and XML forbids: control
- * characters, in keys, which come out as '?', and blanks before the document, which
- * keep a connection alive while the answer is worked out. */
+ * that point has been visited. Puts up with two things that stores send and XML
+ * forbids: control characters, in keys, which come out as '?', and blanks before the
+ * document, which keep a connection alive while the answer is worked out. */
 enum status xml_read_answer(const char *document, size_t n, xml_visit *visit,
                             void *context, struct error *err) MUST_CHECK;
 

@@ -5,7 +5,7 @@
  *     struct attempts attempts = {.kind = ATTEMPT_PUT};
  *     do
  *         st = object_put(...);
- *     while (attempts_again(&attempts, run, session, st));
+ *     while (attempts_again(&attempts, run, session, st, err));
  *
  * Another attempt follows ST_AGAIN only, after a pause with full jitter, at most
  * --max-attempts in all, while the budget of the whole run lasts and the run goes on.

@@ -238,10 +238,10 @@ static enum status choose_part_bytes(struct multipart *multipart,
     uint64_t size = multipart->description.size;
     uint64_t bytes = worker->run->config->part_bytes;
 
-    if (record && part_size_fits(size, record->part_bytes, limits))
-        bytes = record->part_bytes;
-    else if (bytes == 0)
-        bytes = part_size_choose(size, limits);
+    if (bytes == 0)
+        bytes = record && part_size_fits(size, record->part_bytes, limits)
+                    ? record->part_bytes
+                    : part_size_choose(size, limits);
     if (!part_size_fits(size, bytes, limits))
         return error_set(err, ST_INVALID, "too big for %u parts of %llu bytes",
                          part_size_count_max(limits), (unsigned long long)bytes);
@@ -347,11 +347,12 @@ void multipart_send(struct multipart *multipart, struct worker *worker, unsigned
 
 /* ---- the end ---- */
 
-/* The store knows no such upload: has it been finished by a request whose answer was
- * lost? */
+/* The store no longer has what was sent, as err says: has it been put together by a
+ * request whose answer was lost? */
 static enum status was_finished(const struct multipart *multipart,
                                 struct worker *worker, struct error *err)
 {
+    struct error why = *err;
     struct object_description found;
     enum status st = counterpart_look(worker, multipart->job.key, &found, err);
 
@@ -360,7 +361,8 @@ static enum status was_finished(const struct multipart *multipart,
     if (st == ST_OK && counterpart_has_content(&multipart->description, &found) &&
         counterpart_has_metadata(&multipart->description, &found))
         return ST_OK;
-    return error_set(err, ST_END, "the store has forgotten the multipart upload");
+    return error_set(err, ST_END, "the store has forgotten what was sent: %s",
+                     why.text);
 }
 
 static enum status put_together(struct multipart *multipart, struct worker *worker,
@@ -371,11 +373,13 @@ static enum status put_together(struct multipart *multipart, struct worker *work
 
     if (st != ST_OK)
         return st;
-    do
+    do {
         st = object_finish(worker->session, multipart->job.key, multipart->upload,
                            &multipart->description, multipart->parts, multipart->count,
                            err);
-    while (attempts_again(&attempts, worker->run, worker->session, st, err));
+        if (st == ST_CORRUPT)
+            st = ST_AGAIN; /* a list of parts is spoiled on its way only */
+    } while (attempts_again(&attempts, worker->run, worker->session, st, err));
     return st == ST_END ? was_finished(multipart, worker, err) : st;
 }
 

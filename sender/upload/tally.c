@@ -2,11 +2,14 @@
 #include "sender/upload/tally.h"
 
 #include "common/json.h"
+#include "common/utf8.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { SHOWN_SIZE = 20 * 1024 }; /* a path and a reason, each byte as \xNN */
 
 void tally_init(struct tally *tally)
 {
@@ -65,19 +68,12 @@ static double quantile_ms(const struct tally *tally, double q)
     return (double)histogram_quantile(&tally->latency_us, q) / 1000;
 }
 
-/* What a terminal would obey is shown as \xNN. */
 static void print_name(FILE *to, const char *name)
 {
-    fputs("failed: ", to);
-    for (; *name; name++) {
-        unsigned char c = (unsigned char)*name;
+    char shown[SHOWN_SIZE];
 
-        if (c < 0x20 || c == 0x7F)
-            fprintf(to, "\\x%02X", c);
-        else
-            fputc(c, to);
-    }
-    fputc('\n', to);
+    utf8_show(shown, sizeof shown, name);
+    fprintf(to, "failed: %s\n", shown);
 }
 
 char *tally_text(const struct tally *tally)

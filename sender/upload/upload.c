@@ -9,8 +9,8 @@
  *                      multipart uploads stay, for the next run to go on with
  *   second signal      the process ends at once
  *
- * then: join walk, workers and scan, publish the manifest, print the summary, close the
- * store.
+ * then: join walk, workers and scan, publish the manifest or discard it, print the
+ * summary, close the store.
  */
 #include "sender/upload/upload.h"
 

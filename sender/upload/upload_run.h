@@ -38,7 +38,7 @@ struct upload_run {
     struct bandwidth bandwidth;
     struct latch stop;   /* begin nothing new */
     struct latch cancel; /* and break off what is under way */
-    atomic_bool privacy_known;
+    atomic_bool privacy_asked;
     atomic_uint failures_in_a_row[ATTEMPT_KINDS];
     struct {
         pthread_mutex_t lock; /* guards reason */

@@ -63,18 +63,25 @@ static void record(struct worker *worker, const struct file_job *job,
 static void check_privacy(struct worker *worker, const char *key)
 {
     struct upload_run *run = worker->run;
+    struct attempts attempts = {.kind = ATTEMPT_LOOK, .alone = true};
     bool is_public = false;
     struct error err;
+    enum status st;
 
-    if (run->config->allow_public || atomic_exchange(&run->privacy_known, true))
+    if (run->config->allow_public || atomic_exchange(&run->privacy_asked, true))
         return;
-    if (object_is_public(worker->session, key, &is_public, &err) != ST_OK)
-        atomic_store(&run->privacy_known, false); /* then the next one */
-    if (!is_public)
+    do
+        st = object_is_public(worker->session, key, &is_public, &err);
+    while (attempts_again(&attempts, run, worker->session, st, &err));
+    if (st == ST_CLOSED || (st == ST_OK && !is_public))
         return;
-    error_set(&err, ST_REFUSED,
-              "%s '%s' is open to the public: anyone can read '%.100s'",
-              run->store->ops->title, run->config->where.bucket, key);
+    if (st == ST_OK)
+        error_set(&err, ST_REFUSED,
+                  "%s '%s' is open to the public: anyone can read '%.100s'",
+                  run->store->ops->title, run->config->where.bucket, key);
+    else
+        error_prefix(&err, "cannot tell whether %s '%s' is open to the public",
+                     run->store->ops->title, run->config->where.bucket);
     upload_give_up(run, err.text);
 }
 

@@ -44,7 +44,8 @@ enum status worker_reserve(struct worker *worker, size_t bytes,
 void worker_describe(const struct worker *worker, const struct source_file *file,
                      struct object_description *out);
 
-/* A file that came through, or did not. */
+/* Counts, logs and records a file that came through; the first one is looked at as a
+ * stranger, too. */
 void worker_succeeded(struct worker *worker, const struct file_job *job,
                       const struct object_description *description);
 

@@ -37,7 +37,6 @@ def big_tree(workspace):
     [
         (404, error("NoSuchBucketPolicy")),
         (400, error("InvalidArgument")),
-        (405, error("MethodNotAllowed")),
         (501, error("NotImplemented")),
         (200, "<PolicyStatus><IsPublic>false</IsPublic></PolicyStatus>"),
         (200, "<ListBucketResult><Name>b</Name><Contents><Key>cut"),
@@ -56,6 +55,8 @@ def test_a_store_that_does_not_know_about_policies_is_private(upload, tree, answ
     [
         (403, error("AccessDenied")),
         (404, error("NoSuchThing")),
+        (404, ""),
+        (405, error("MethodNotAllowed")),
         (400, error("ExpiredToken")),
         (429, ""),
         (500, error("InternalError")),
@@ -258,16 +259,21 @@ def test_a_bucket_that_grants_something_to_everyone_is_public(
     assert len(store.of("PUT")) == 1 - code
 
 
+def of_objects(*answers):
+    """Tells a stranger this of objects, one after the other, and nothing of buckets."""
+    left = list(answers)
+
+    def see(path, _):
+        return left.pop(0) if path.count("/") == 2 and left else None
+
+    return see
+
+
 def test_what_a_stranger_may_read_once_it_is_there_ends_the_run(upload, workspace):
     for i in range(20):
         trees.write(workspace / "tree" / str(i), b"1")
     trees.settle()
-    answers = iter([(500, "")])  # the first time it cannot be told
-
-    def see(path, _):
-        return next(answers, (200, "")) if path.count("/") == 2 else None
-
-    store = Store(stranger=see)
+    store = Store(stranger=of_objects((200, "")))
 
     with serving(store) as env:
         done = upload(workspace / "tree", "s3://bucket", "--jobs=1", env=env)
@@ -277,8 +283,30 @@ def test_what_a_stranger_may_read_once_it_is_there_ends_the_run(upload, workspac
     assert "open to the public" in done.reason
     last = store.of("stranger")[-1][0].rpartition("/")[2]
     assert f"anyone can read '{last}'" in done.reason
-    assert done.summary["uploaded"] == 2
+    assert done.summary["uploaded"] == 1
     assert allowed.code == 0
+
+
+@pytest.mark.parametrize(
+    "answers, code, said",
+    [
+        ([(500, ""), (200, "")], 1, "anyone can read"),
+        ([(500, ""), (503, "")], 1, "cannot tell whether bucket 'bucket' is open"),
+        ([(500, ""), (403, "")], 0, ""),
+    ],
+    ids=["public", "not to be told", "private"],
+)
+def test_the_only_object_is_looked_at_until_it_can_be_told(
+    upload, tree, answers, code, said
+):
+    store = Store(stranger=of_objects(*answers))
+
+    with serving(store) as env:
+        done = upload(tree, "s3://bucket", "--max-attempts=2", env=env)
+
+    assert done.code == code
+    assert said in done.reason
+    assert sum(path == "/bucket/f" for path, _ in store.of("stranger")) == 2
 
 
 # --- lists ---
@@ -393,7 +421,7 @@ def test_a_part_without_an_etag_is_sent_again(upload, big_tree, etag):
         (f" \r\n<?xml version='1.0'?>{COMPLETED}", 1),
         (error("InternalError"), 2),
         (COMPLETED[:-2], 2),
-        (error("InvalidPart"), 1),
+        (error("EntityTooSmall"), 1),
     ],
     ids=["kept waiting", "internal", "cut short", "for good"],
 )
@@ -405,9 +433,83 @@ def test_an_upload_is_finished_when_the_document_says_so(
     with serving(store) as env:
         done = upload(big_tree, "s3://bucket", *IN_PARTS, env=env)
 
-    assert done.code == ("InvalidPart" in answer)
+    assert done.code == ("EntityTooSmall" in answer)
     assert len(store.of("finish")) == sent
-    assert ("InvalidPart" in done.reason) == ("InvalidPart" in answer)
+    assert ("EntityTooSmall" in done.reason) == ("EntityTooSmall" in answer)
+
+
+@pytest.mark.parametrize("code", ["BadDigest", "XAmzContentSHA256Mismatch"])
+def test_a_list_of_parts_damaged_on_its_way_blames_no_file(upload, big_tree, code):
+    store = Store(finish=[(400, error(code))])
+
+    with serving(store) as env:
+        done = upload(big_tree, "s3://bucket", *IN_PARTS, env=env)
+
+    assert (done.code, done.summary["changed"]) == (0, 0)
+    assert len(store.of("finish")) == 2
+    assert store.of("abort") == []
+
+
+NOT_THE_STORE_S = (404, "<html>no such host</html>")
+
+
+@pytest.mark.parametrize("kind", ["begin", "part", "parts", "finish", "abort"])
+def test_a_404_that_is_not_the_store_s_says_nothing(upload, big_tree, kind):
+    store = Store(part=(500, ""), parts=[(200, LISTED + "</ListPartsResult>")])
+
+    with serving(store) as env:
+        upload(big_tree, "s3://bucket", *IN_PARTS, "--max-attempts=1", env=env)
+        store.odd["part"] = []
+        store.odd.setdefault(kind, []).insert(0, NOT_THE_STORE_S)
+        if kind in ("begin", "abort"):  # nothing to be taken up
+            trees.write(big_tree / "big", os.urandom(12 * MIB))
+            trees.settle()
+        again = upload(big_tree, "s3://bucket", *IN_PARTS, env=env)
+
+    assert (again.code, again.summary["retries"]) == (0, 1)
+    if kind in ("part", "parts", "finish"):
+        assert again.summary["resumed_parts"] == 1
+        assert store.of("abort") == []
+
+
+@pytest.mark.parametrize(
+    "kind, answer",
+    [
+        ("part", (404, error("NoSuchUpload"))),
+        ("finish", (404, error("NoSuchUpload"))),
+        ("finish", (400, error("InvalidPart"))),
+        ("finish", (200, error("InvalidPart"))),
+    ],
+    ids=lambda value: value
+    if isinstance(value, str)
+    else f"{value[0]}{value[1][7:24]}",
+)
+def test_what_the_store_has_lost_of_an_upload_is_sent_again(
+    upload, big_tree, kind, answer
+):
+    store = Store(**{kind: [answer]})
+
+    with serving(store) as env:
+        done = upload(big_tree, "s3://bucket", *IN_PARTS, "--jobs=1", env=env)
+
+    assert (done.code, done.summary["uploaded"]) == (0, 1)
+    assert len(store.of("begin")) == 2
+    assert [query["uploadId"] for _, query in store.of("finish")][-1] == "u2"
+
+
+def test_the_size_of_parts_is_as_told_whatever_an_earlier_run_s_was(upload, big_tree):
+    store = Store(part=(500, ""))
+
+    with serving(store) as env:
+        upload(big_tree, "s3://bucket", *IN_PARTS, "--max-attempts=1", env=env)
+        store.odd.pop("part")
+        store.seen.clear()
+        options = (IN_PARTS[0], "--part-size=6MiB")
+        again = upload(big_tree, "s3://bucket", *options, env=env)
+
+    assert again.code == 0
+    assert len(store.of("part")) == 2
+    assert [query["uploadId"] for _, query in store.of("abort")] == ["u1"]
 
 
 def test_lost_answers_cost_a_second_request_and_nothing_else(s3, upload, workspace):
