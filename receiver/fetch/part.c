@@ -74,7 +74,8 @@ enum status part_open(struct part *part, int dir_fd, const char *name,
     enum status st;
     bool settled = false;
 
-    *part = (struct part){.dir_fd = dir_fd, .fd = -1};
+    *part = (struct part){
+        .dir_fd = dir_fd, .fd = -1, .writing = PTHREAD_MUTEX_INITIALIZER};
     snprintf(part->name, sizeof part->name, "%s", name);
     snprintf(part->part_name, sizeof part->part_name, "%s.part", name);
     do {
@@ -119,13 +120,26 @@ enum status part_allocate(const struct part *part, uint64_t size, struct error *
     return part_truncate(part, size, err);
 }
 
-enum status part_write(const struct part *part, const void *bytes, size_t n,
-                       uint64_t offset, struct error *err)
+/* One after the other, as in the kernel, where those who wait would burn the processor
+ * time that the one who copies needs. */
+static ssize_t write_some(struct part *part, const void *bytes, size_t n,
+                          uint64_t offset)
+{
+    ssize_t wrote;
+
+    pthread_mutex_lock(&part->writing);
+    wrote = pwrite(part->fd, bytes, n, (off_t)offset);
+    pthread_mutex_unlock(&part->writing);
+    return wrote;
+}
+
+enum status part_write(struct part *part, const void *bytes, size_t n, uint64_t offset,
+                       struct error *err)
 {
     const char *at = bytes;
 
     while (n > 0) {
-        ssize_t wrote = pwrite(part->fd, at, n, (off_t)offset);
+        ssize_t wrote = write_some(part, at, n, offset);
 
         if (wrote < 0 && errno == EINTR)
             continue;

@@ -18,6 +18,7 @@
 
 #include "receiver/fetch/name.h"
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -28,8 +29,9 @@ struct part {
     int fd;     /* -1: closed */
     char name[NAME_SIZE], part_name[PART_NAME_SIZE];
     uint64_t inode;
-    bool ours;        /* not somebody's own file of that name */
-    bool sync_failed; /* what was written is not to be believed */
+    bool ours;               /* not somebody's own file of that name */
+    bool sync_failed;        /* what was written is not to be believed */
+    pthread_mutex_t writing; /* the kernel's own lock of a file spins */
 };
 
 enum status part_open(struct part *part, int dir_fd, const char *name,
@@ -45,8 +47,8 @@ enum status part_truncate(const struct part *part, uint64_t size,
 enum status part_allocate(const struct part *part, uint64_t size,
                           struct error *err) MUST_CHECK;
 
-enum status part_write(const struct part *part, const void *bytes, size_t n,
-                       uint64_t offset, struct error *err) MUST_CHECK;
+enum status part_write(struct part *part, const void *bytes, size_t n, uint64_t offset,
+                       struct error *err) MUST_CHECK;
 
 /* All n bytes, or a failure. */
 enum status part_read(const struct part *part, void *into, size_t n, uint64_t offset,

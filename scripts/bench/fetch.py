@@ -91,8 +91,10 @@ def nginx_configuration(root, state, ports):
         f"http {{ access_log off; {temporary} sendfile on; tcp_nopush on;"
         f"root {root}; keepalive_requests 1000000;"
         f"server {{ listen 127.0.0.1:{ports['plain']}; }}"
-        f"server {{ listen 127.0.0.1:{ports['request']}; limit_rate 50m; }} }}"
     )
+    if "request" in ports:
+        text += f"server {{ listen 127.0.0.1:{ports['request']}; limit_rate 50m; }}"
+    text += "}"
     if "connection" in ports:
         text = (
             f"load_module {STREAM_MODULE};"
@@ -106,10 +108,10 @@ def nginx_configuration(root, state, ports):
 
 
 class Nginx:
-    def __init__(self, root, state):
-        links = [
-            link for link in LINKS if link != "connection" or STREAM_MODULE.exists()
-        ]
+    def __init__(self, root, state, wanted):
+        links = [link for link in LINKS if link == "plain" or link in wanted]
+        if not STREAM_MODULE.exists():
+            links = [link for link in links if link != "connection"]
         self.ports = dict(zip(links, free_ports(len(links))))
         (state / "nginx.conf").write_text(nginx_configuration(root, state, self.ports))
         self.process = subprocess.Popen(
@@ -176,11 +178,12 @@ def run(options, state, results):
     make_home(state / "home")
     state.chmod(0o755)
     digests = {size: make_file(root / f"{size}.bin", size) for size in options.sizes}
-    nginx = Nginx(root, state)
+    nginx = Nginx(root, state, options.link or LINKS)
     try:
         for turn in range(options.rounds):
             for size, expected in digests.items():
-                for link, port in nginx.ports.items():
+                for link in options.link or nginx.ports:
+                    port = nginx.ports[link]
                     measure_all(
                         options, turn, size, expected, link, port, output, results
                     )
@@ -273,6 +276,9 @@ def parse_arguments():
         choices=VERIFIERS,
         default="openssl",
         help="for tools that cannot verify (openssl: takes a quarter of the time)",
+    )
+    parser.add_argument(
+        "--link", action="append", choices=LINKS, help="only this; may be repeated"
     )
     parser.add_argument("--quick", action="store_true", help="256 MiB, one round")
     parser.add_argument("--out", help="keep every measurement here, as JSON lines")
